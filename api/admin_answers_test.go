@@ -1,0 +1,111 @@
+package api_test
+
+import (
+	"testing"
+
+	"cardea/cardeatest"
+)
+
+// admin walks through the operations of the admin port.
+type admin struct {
+	*testing.T
+	d      *described
+	server *cardeatest.Server
+	client *cardeatest.Client
+}
+
+func operator(t *testing.T, d *described) admin {
+	s := cardeatest.New(t, cardeatest.Options{})
+	return admin{t, d, s, s.Client(cardeatest.Native)}
+}
+
+// do asks and checks the answer.
+func (a admin) do(operation, method, path string, body any, status int) *cardeatest.Answer {
+	a.Helper()
+	return a.d.check(a.T, operation, a.client.Do(method, a.server.AdminURL+"/admin"+path, body), status)
+}
+
+// somebody is the body of a new identity with everything that one can have.
+func somebody(email, external string) fields {
+	return fields{
+		"schema_id": "default", "external_id": external, "state": "active", "region": "eu", "organization_id": nobody,
+		"traits":          fields{"email": email},
+		"metadata_public": fields{"colour": "red"}, "metadata_admin": []int{1},
+		"verifiable_addresses": []fields{{"value": email, "via": "email", "verified": true, "status": "completed"}},
+		"credentials": fields{
+			"password":      fields{"config": fields{"password": cardeatest.Password}},
+			"oidc":          fields{"config": fields{"providers": []fields{{"provider": "p", "subject": external}}}},
+			"totp":          fields{"config": fields{"totp_url": "otpauth://totp/Cardea:ann?secret=JBSWY3DPEHPK3PXP"}},
+			"lookup_secret": fields{"config": fields{"codes": []fields{{"code": "a-code"}}}},
+			"passkey": fields{"config": fields{
+				"user_handle": "aGFuZGxl", "credentials": []fields{{"id": "a2V5", "public_key": "a2V5", "display_name": "key"}},
+			}},
+		},
+	}
+}
+
+func (a admin) identities() {
+	a.Helper()
+	id := a.do("createIdentity", "POST", "/identities", somebody("ann@cardea.test", "ann"), 201).Text("id")
+	a.do("createIdentity", "POST", "/identities", somebody("ann@cardea.test", "other"), 409)
+	a.do("createIdentity", "POST", "/identities", fields{"traits": fields{"email": "nope"}}, 400)
+	a.do("createIdentity", "POST", "/identities", fields{"surprise": 1}, 400)
+
+	everything := "?include_credential=password&include_credential=oidc&include_credential=totp&include_credential=passkey&include_credential=lookup_secret"
+	a.do("listIdentities", "GET", "/identities"+everything, nil, 200)
+	a.do("listIdentities", "GET", "/identities?page=0&per_page=1", nil, 200)
+	a.do("listIdentities", "GET", "/identities?credentials_identifier=ann@cardea.test", nil, 200)
+	a.do("listIdentities", "GET", "/identities?ids=nope", nil, 400)
+	a.do("getIdentity", "GET", "/identities/"+id+everything, nil, 200)
+	a.do("getIdentity", "GET", "/identities/"+id+"?include_credential=none", nil, 400)
+	a.do("getIdentity", "GET", "/identities/"+nobody, nil, 404)
+	a.do("getIdentityByExternalID", "GET", "/identities/by/external/ann", nil, 200)
+	a.do("getIdentityByExternalID", "GET", "/identities/by/external/none", nil, 404)
+
+	a.do("batchPatchIdentities", "PATCH", "/identities", fields{"identities": []fields{
+		{"patch_id": nobody, "create": fields{"traits": fields{"email": "bob@cardea.test"}}},
+		{"patch_id": nobody, "create": fields{"traits": fields{"email": "ann@cardea.test"}}},
+		{"create": fields{"traits": fields{"email": "nope"}}},
+		{},
+	}}, 200)
+	a.do("batchPatchIdentities", "PATCH", "/identities", fields{"surprise": 1}, 400)
+
+	a.do("updateIdentity", "PUT", "/identities/"+id, fields{
+		"schema_id": "default", "state": "inactive", "traits": fields{"email": "ann@cardea.test"}, "external_id": "new",
+	}, 200)
+	a.do("updateIdentity", "PUT", "/identities/"+id, fields{"traits": fields{"email": "bob@cardea.test"}}, 409)
+	a.do("updateIdentity", "PUT", "/identities/"+nobody, fields{"traits": fields{"email": "ann@cardea.test"}}, 404)
+	a.do("patchIdentity", "PATCH", "/identities/"+id, []fields{{"op": "replace", "path": "/metadata_admin", "value": 1}}, 200)
+	a.do("patchIdentity", "PATCH", "/identities/"+id, []fields{{"op": "remove", "path": "/id"}}, 400)
+
+	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/totp", nil, 204)
+	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/totp", nil, 404)
+	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/oidc", nil, 400)
+	a.do("deleteIdentity", "DELETE", "/identities/"+id, nil, 204)
+	a.do("deleteIdentity", "DELETE", "/identities/"+id, nil, 404)
+}
+
+func (a admin) sessions() {
+	a.Helper()
+	id := a.server.CreateIdentity("ann@cardea.test", cardeatest.Password)
+	person := a.server.Client(cardeatest.Native)
+	person.SignIn("ann@cardea.test", cardeatest.Password)
+	session := person.WhoAmI().Text("id")
+
+	a.do("listSessions", "GET", "/sessions", nil, 200)
+	a.do("listSessions", "GET", "/sessions?active=true&expand=identity&expand=devices", nil, 200)
+	a.do("listSessions", "GET", "/sessions?expand=everything", nil, 400)
+	a.do("getSession", "GET", "/sessions/"+session, nil, 200)
+	a.do("getSession", "GET", "/sessions/"+session+"?expand=identity&expand=devices", nil, 200)
+	a.do("getSession", "GET", "/sessions/"+nobody, nil, 404)
+	a.do("extendSession", "PATCH", "/sessions/"+session+"/extend", nil, 200)
+	a.do("extendSession", "PATCH", "/sessions/"+nobody+"/extend", nil, 404)
+	a.do("listIdentitySessions", "GET", "/identities/"+id+"/sessions", nil, 200)
+	a.do("listIdentitySessions", "GET", "/identities/nope/sessions", nil, 400)
+	a.do("disableSession", "DELETE", "/sessions/"+session, nil, 204)
+	a.do("disableSession", "DELETE", "/sessions/"+nobody, nil, 404)
+	a.do("manageSessions", "POST", "/sessions", fields{"action": "disable", "identities": []string{"*"}}, 200)
+	a.do("manageSessions", "POST", "/sessions", fields{"action": "none"}, 400)
+	a.do("deleteIdentitySessions", "DELETE", "/identities/"+id+"/sessions", nil, 204)
+	a.do("deleteIdentitySessions", "DELETE", "/identities/"+id+"/sessions", nil, 404)
+}

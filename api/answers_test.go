@@ -1,0 +1,219 @@
+package api_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"cardea/cardeatest"
+)
+
+// journeys switches on what is off by default.
+const journeys = `selfservice: {flows: {recovery: {enabled: true}, verification: {enabled: true}}}`
+
+// nobody is an id that nothing has.
+const nobody = "00000000-0000-4000-8000-000000000000"
+
+type fields = map[string]any
+
+func TestAnswersAreAsDescribed(t *testing.T) {
+	d := read(t)
+	for _, kind := range cardeatest.Kinds {
+		t.Run("journeys of a "+string(kind)+" client", func(t *testing.T) {
+			c := caller{t, d, cardeatest.New(t, cardeatest.Options{Config: journeys}), kind}
+			person := c.server.Client(kind)
+			c.signUp(person)
+			c.signInAgain(person)
+			c.ownSessions(person)
+			c.settings(person)
+			c.signOut(person)
+			c.addresses(person)
+		})
+		t.Run("old flows of a "+string(kind)+" client", func(t *testing.T) {
+			caller{t, d, cardeatest.New(t, cardeatest.Options{Config: `selfservice: {flows: {login: {lifespan: 1ns}}}`}), kind}.oldFlow()
+		})
+	}
+	t.Run("errors", func(t *testing.T) { caller{t, d, cardeatest.New(t, cardeatest.Options{}), cardeatest.SPA}.errors() })
+	t.Run("schemas and health", func(t *testing.T) { caller{t, d, cardeatest.New(t, cardeatest.Options{}), cardeatest.Native}.service() })
+	t.Run("identities", func(t *testing.T) { operator(t, d).identities() })
+	t.Run("sessions of others", func(t *testing.T) { operator(t, d).sessions() })
+	if missed := d.missed(); !t.Failed() && len(missed) > 0 {
+		t.Errorf("no answer was checked of %v", missed)
+	}
+}
+
+// caller walks through the public operations as one kind of client.
+type caller struct {
+	*testing.T
+	d      *described
+	server *cardeatest.Server
+	kind   cardeatest.Kind
+}
+
+// pick is a value for pages that are redirected, and one for applications.
+func (c caller) pick(page, application int) int {
+	if c.kind == cardeatest.Browser {
+		return page
+	}
+	return application
+}
+
+// begin checks the start of a journey, and what is read of the flow it began.
+func (c caller) begin(p *cardeatest.Client, journey, name, query string) *cardeatest.Flow {
+	c.Helper()
+	operation, endpoint := "createBrowser"+name+"Flow", "/browser"
+	if c.kind == cardeatest.Native {
+		operation, endpoint = "createNative"+name+"Flow", "/api"
+	}
+	c.d.check(c.T, operation, p.Get("/self-service/"+journey+endpoint+"?"+query), c.pick(303, 200))
+	f := p.Start(journey, query)
+	c.d.check(c.T, "get"+name+"Flow", f.Fetch(), 200)
+	return f
+}
+
+func (c caller) signUp(p *cardeatest.Client) {
+	c.Helper()
+	c.d.check(c.T, "toSession", p.WhoAmI(), 401)
+	f := c.begin(p, "registration", "Registration", "")
+	c.d.check(c.T, "updateRegistrationFlow", f.Submit(fields{"method": "password", "traits.email": "nope", "traits.age": "old"}), c.pick(302, 400))
+	c.d.check(c.T, "getRegistrationFlow", f.Fetch(), 200)
+	done := c.d.check(c.T, "updateRegistrationFlow", f.Submit(fields{
+		"method": "password", "traits.email": "ann@cardea.test", "password": cardeatest.Password, "transient_payload": fields{"a": 1},
+	}), c.pick(303, 200))
+	p.Token = done.Text("session_token")
+	c.d.check(c.T, "toSession", p.WhoAmI(), 200)
+}
+
+func (c caller) signInAgain(p *cardeatest.Client) {
+	c.Helper()
+	operation, path := "createBrowserLoginFlow", "/self-service/login/browser"
+	if c.kind == cardeatest.Native {
+		operation, path = "createNativeLoginFlow", "/self-service/login/api"
+	}
+	c.d.check(c.T, operation, p.Get(path), c.pick(303, 400))
+	f := c.begin(p, "login", "Login", "refresh=true&return_to="+url.QueryEscape("https://app.cardea.test/inside"))
+	c.d.check(c.T, "updateLoginFlow", f.Submit(fields{"method": "password", "identifier": "ann@cardea.test", "password": "wrong-wrong"}), c.pick(303, 400))
+	c.d.check(c.T, "getLoginFlow", f.Fetch(), 200)
+	c.d.check(c.T, "updateLoginFlow", f.Submit(fields{"method": "password", "identifier": "ann@cardea.test", "password": cardeatest.Password}), c.pick(303, 200))
+}
+
+func (c caller) ownSessions(p *cardeatest.Client) {
+	c.Helper()
+	other := c.server.Client(cardeatest.Native)
+	other.SignIn("ann@cardea.test", cardeatest.Password)
+	c.d.check(c.T, "listMySessions", p.Get("/sessions?page_size=1"), 200)
+	c.d.check(c.T, "disableMySession", p.Do("DELETE", "/sessions/"+p.WhoAmI().Text("id"), nil), 400)
+	c.d.check(c.T, "disableMySession", p.Do("DELETE", "/sessions/"+other.WhoAmI().Text("id"), nil), 204)
+	c.d.check(c.T, "disableMyOtherSessions", p.Do("DELETE", "/sessions", nil), 200)
+	stranger := c.server.Client(c.kind)
+	c.d.check(c.T, "listMySessions", stranger.Get("/sessions"), 401)
+	c.d.check(c.T, "disableMyOtherSessions", stranger.Do("DELETE", "/sessions", nil), 401)
+	c.d.check(c.T, "disableMySession", stranger.Do("DELETE", "/sessions/"+nobody, nil), 401)
+}
+
+func (c caller) settings(p *cardeatest.Client) {
+	c.Helper()
+	f := c.begin(p, "settings", "Settings", "")
+	c.d.check(c.T, "updateSettingsFlow", f.Submit(fields{"method": "none"}), c.pick(303, 400))
+	stranger := c.server.Client(c.kind)
+	operation, path := "createBrowserSettingsFlow", "/self-service/settings/browser"
+	if c.kind == cardeatest.Native {
+		operation, path = "createNativeSettingsFlow", "/self-service/settings/api"
+	}
+	c.d.check(c.T, operation, stranger.Get(path), c.pick(303, 401))
+	c.d.check(c.T, "getSettingsFlow", stranger.Get("/self-service/settings/flows?id="+f.ID), c.pick(302, 401))
+}
+
+func (c caller) signOut(p *cardeatest.Client) {
+	c.Helper()
+	if c.kind == cardeatest.Native {
+		leave := func(token string) *cardeatest.Answer {
+			return p.Do("DELETE", "/self-service/logout/api", fields{"session_token": token})
+		}
+		c.d.check(c.T, "performNativeLogout", leave("unknown"), 403)
+		c.d.check(c.T, "performNativeLogout", p.Do("DELETE", "/self-service/logout/api", nil), 400)
+		c.d.check(c.T, "performNativeLogout", leave(p.Token), 204)
+		return
+	}
+	begun := c.d.check(c.T, "createBrowserLogoutFlow", p.Get("/self-service/logout/browser"), 200)
+	c.d.check(c.T, "updateLogoutFlow", p.Get("/self-service/logout?token=wrong"), c.pick(303, 403))
+	c.d.check(c.T, "updateLogoutFlow", p.Get(begun.Text("logout_url")), c.pick(303, 204))
+	c.d.check(c.T, "updateLogoutFlow", p.Get(begun.Text("logout_url")), c.pick(303, 401))
+	c.d.check(c.T, "createBrowserLogoutFlow", p.Get("/self-service/logout/browser"), c.pick(303, 401))
+}
+
+// addresses are the journeys that prove one.
+func (c caller) addresses(p *cardeatest.Client) {
+	c.Helper()
+	p.Token = ""
+	f := c.begin(p, "recovery", "Recovery", "")
+	c.d.check(c.T, "updateRecoveryFlow", f.Submit(fields{"method": "none"}), c.pick(303, 400))
+	f = c.begin(p, "verification", "Verification", "")
+	c.d.check(c.T, "updateVerificationFlow", f.Submit(fields{"method": "none"}), c.pick(303, 400))
+}
+
+func (c caller) oldFlow() {
+	c.Helper()
+	p := c.server.Client(c.kind)
+	id := ""
+	if c.kind == cardeatest.Browser {
+		to, err := url.Parse(p.Get("/self-service/login/browser").Location)
+		if err != nil {
+			c.Fatal(err)
+		}
+		id = to.Query().Get("flow")
+	} else {
+		id = p.Start("login", "").ID
+	}
+	c.d.check(c.T, "getLoginFlow", p.Get("/self-service/login/flows?id="+id), 410)
+	body := any(fields{"method": "password"})
+	if c.kind == cardeatest.Browser {
+		body = url.Values{"method": {"password"}}
+	}
+	c.d.check(c.T, "updateLoginFlow", p.Do("POST", "/self-service/login?flow="+id, body), c.pick(303, 410))
+}
+
+func (c caller) errors() {
+	c.Helper()
+	app, page := c.server.Client(cardeatest.SPA), c.server.Client(cardeatest.Browser)
+	app.Header.Set("X-Request-ID", "a-request")
+	for _, name := range []string{"login", "registration"} {
+		operation := map[string]string{"login": "Login", "registration": "Registration"}[name]
+		c.d.check(c.T, "get"+operation+"Flow", app.Get("/self-service/"+name+"/flows?id="+nobody), 404)
+		c.d.check(c.T, "update"+operation+"Flow", app.Do("POST", "/self-service/"+name, fields{}), 400)
+		c.d.check(c.T, "update"+operation+"Flow", app.Do("POST", "/self-service/"+name+"?flow="+nobody, fields{}), 404)
+		c.d.check(c.T, "createBrowser"+operation+"Flow", app.Get("/self-service/"+name+"/browser?return_to="+url.QueryEscape("https://foreign.test")), 400)
+		f := app.Start(name, "")
+		c.d.check(c.T, "get"+operation+"Flow", c.server.Client(cardeatest.SPA).Get("/self-service/"+name+"/flows?id="+f.ID), 403)
+		wrong := fields{
+			"method": "password", "identifier": "a", "traits.email": "ann@cardea.test", "password": cardeatest.Password, "csrf_token": "wrong",
+		}
+		c.d.check(c.T, "update"+operation+"Flow", f.Submit(wrong), 403)
+	}
+	c.d.check(c.T, "createBrowserLoginFlow", app.Get("/self-service/login/browser?aal=aal2"), 401)
+
+	explained := c.d.check(c.T, "updateLoginFlow", page.Do("POST", "/self-service/login?flow="+nobody, url.Values{}), 303)
+	to, err := url.Parse(explained.Location)
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.d.check(c.T, "getFlowError", app.Get("/self-service/errors?"+to.RawQuery), 200)
+	c.d.check(c.T, "getFlowError", app.Get("/self-service/errors?id=stub:500"), 200)
+	c.d.check(c.T, "getFlowError", app.Get("/self-service/errors?id="+nobody), 404)
+
+	c.d.check(c.T, "exchangeSessionToken", app.Get("/sessions/token-exchange?init_code=a"), 400)
+	c.d.check(c.T, "exchangeSessionToken", app.Get("/sessions/token-exchange?init_code=a&return_to_code=b"), 404)
+}
+
+func (c caller) service() {
+	c.Helper()
+	p := c.server.Client(c.kind)
+	c.d.check(c.T, "listIdentitySchemas", p.Get("/schemas"), 200)
+	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/default"), 200)
+	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/none"), 404)
+	for _, port := range []string{c.server.PublicURL, c.server.AdminURL} {
+		c.d.check(c.T, "isAlive", p.Get(port+"/health/alive"), http.StatusOK)
+		c.d.check(c.T, "isReady", p.Get(port+"/health/ready"), http.StatusOK)
+	}
+	c.d.check(c.T, "getVersion", p.Get(c.server.AdminURL+"/version"), 200)
+}

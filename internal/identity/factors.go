@@ -1,0 +1,103 @@
+package identity
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// New makes an identity that may sign in, with nothing known of it yet.
+func New(id uuid.UUID, schemaID string, now time.Time) *Identity {
+	return &Identity{
+		ID: id, SchemaID: schemaID, State: Active, StateChangedAt: &now,
+		Traits: json.RawMessage(`{}`), CreatedAt: now, UpdatedAt: now,
+		Credentials: map[CredentialType]Credential{},
+	}
+}
+
+// Factors says which of the methods that can be either count as what.
+type Factors struct {
+	CodeIsFirst      bool // passwordless sign-in by code
+	CodeIsSecond     bool // code as second factor
+	WebAuthnIsSecond bool // security keys are not passwordless
+}
+
+// Usable says whether a credential is more than the empty row that a schema
+// makes: the rule by which levels are computed and sign-in is offered.
+func (c Credential) Usable() bool {
+	var config struct {
+		HashedPassword string            `json:"hashed_password"`
+		MigrationHook  bool              `json:"use_password_migration_hook"`
+		TOTPURL        string            `json:"totp_url"`
+		RecoveryCodes  []json.RawMessage `json:"recovery_codes"`
+		Credentials    []json.RawMessage `json:"credentials"`
+		Providers      []json.RawMessage `json:"providers"`
+		Addresses      []json.RawMessage `json:"addresses"`
+	}
+	if len(c.Config) == 0 || json.Unmarshal(c.Config, &config) != nil {
+		return false
+	}
+	switch c.Type {
+	case Password:
+		return len(c.Identifiers) > 0 && (config.HashedPassword != "" || config.MigrationHook)
+	case TOTP:
+		return config.TOTPURL != ""
+	case LookupSecret:
+		return len(config.RecoveryCodes) > 0
+	case WebAuthn, Passkey:
+		return len(config.Credentials) > 0
+	case OIDC, SAML:
+		return len(config.Providers) > 0
+	case Code:
+		return len(config.Addresses) > 0
+	}
+	return false
+}
+
+// HighestAAL is the level an identity's credentials can reach: aal2 with any
+// usable second factor, else aal1 with any usable first one, else aal0.
+func HighestAAL(i *Identity, f Factors) string {
+	level := "aal0"
+	for t, c := range i.Credentials {
+		if !c.Usable() {
+			continue
+		}
+		switch {
+		case t == TOTP, t == LookupSecret, t == Code && f.CodeIsSecond, t == WebAuthn && f.WebAuthnIsSecond:
+			return "aal2"
+		case t == Code && !f.CodeIsFirst:
+		default:
+			level = "aal1"
+		}
+	}
+	return level
+}
+
+// SignInHints lists how an identity can sign in: credential types in
+// alphabetical order and the providers it is linked with. A nil identity has
+// none.
+func SignInHints(i *Identity) (types, providers []string) {
+	types, providers = []string{}, []string{}
+	if i == nil {
+		return types, providers
+	}
+	for t, c := range i.Credentials {
+		switch {
+		case t == Password && c.Usable(), t == Code, t == OIDC && c.Usable(), t == Passkey && c.Usable(),
+			t == WebAuthn && strings.Contains(string(c.Config), `"is_passwordless":true`):
+			types = append(types, string(t))
+		}
+		if t == OIDC {
+			for _, id := range c.Identifiers {
+				provider, _, _ := strings.Cut(id, ":")
+				providers = append(providers, provider)
+			}
+		}
+	}
+	slices.Sort(types)
+	slices.Sort(providers)
+	return types, slices.Compact(providers)
+}

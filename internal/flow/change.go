@@ -1,0 +1,202 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/session"
+	"cardea/internal/ui"
+)
+
+// Changed ends a submission of settings: something about the account is another.
+type Changed struct {
+	// Apply changes the identity as it is stored at that moment, with credentials
+	// and addresses. It does no slow work and may run twice. Nil changes nothing.
+	Apply func(*identity.Identity) error
+	// Evidence is what enrolling has proved besides; nil for nothing.
+	Evidence *session.Method
+	// Withdrawn are methods that cannot be proved any more: they leave the session.
+	Withdrawn []string
+	Facts     any // of the step's method; nil keeps them
+	Effects   Effects
+}
+
+// Stale asks for a recent sign-in before the step goes on: see Spec.Needs for
+// steps that always need one.
+type Stale struct{}
+
+func (Changed) result() {}
+func (Stale) result()   {}
+
+// concludeSettings stores a change of the account and shows the form anew.
+func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answer {
+	to, err := r.ReturnTo(r.flow.ReturnTo, r.settingsReturn(step.Method))
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	after, verification, err := r.foresee(ctx, c)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	p, err := r.ready(ctx, r.flow, c.Effects)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	f := r.flow
+	typed, state, facts := f.Values, f.State, maps.Clone(f.Facts)
+	f.State, f.Active, f.Values = Success, "", nil
+	f.Messages, f.FieldMessages = []ui.Message{ui.New(ui.SettingsSaved)}, nil
+	delete(f.Facts, parkedKey)
+	if err := f.remember(step.Method, c.Facts); err != nil {
+		return r.forward(ctx, err)
+	}
+	next := r.successor()
+	if err := f.remember(successorKey, next.ID); err != nil {
+		return r.forward(ctx, err)
+	}
+	next.Facts = f.Facts
+	s := *r.Session
+	if c.Evidence != nil {
+		m := *c.Evidence
+		m.CompletedAt = r.now
+		s.Renew(m, r.now, r.Setup.Session.Lifespan)
+	}
+	s.Withdraw(c.Withdrawn, r.now)
+	err = r.store.Write(ctx, func(tx Tx) error {
+		if err := r.writeChange(tx, c, step, &s); err != nil {
+			return err
+		}
+		if err := verification.write(tx, r); err != nil {
+			return err
+		}
+		if verification != nil {
+			if err := tx.MarkAddress(verification.proof(), identity.AddressSent, r.now); err != nil {
+				return err
+			}
+		}
+		if err := p.write(tx, r.now); err != nil {
+			return err
+		}
+		if err := tx.InsertFlow(next); err != nil {
+			return err
+		}
+		return tx.UpdateFlow(f)
+	})
+	var taken *problem.ConflictError
+	if errors.As(err, &taken) {
+		f.State, f.Messages, f.Values, f.Facts = state, saved(state), typed, facts
+		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTaken)))
+	}
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	s.Identity = after
+	r.Session = &s
+	return r.answerSettings(ctx, to, verification, r.after(Settings, step.Method))
+}
+
+// writeChange stores the identity and the session.
+func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) error {
+	if c.Apply != nil {
+		i, err := tx.Identity(s.IdentityID)
+		if err != nil {
+			return err
+		}
+		if err := c.Apply(i); err != nil {
+			return err
+		}
+		i.AvailableAAL = r.availableAAL(i)
+		if err := tx.UpdateIdentity(i); err != nil {
+			return err
+		}
+	}
+	if c.Evidence != nil || len(c.Withdrawn) > 0 {
+		if err := tx.UpdateSession(s); err != nil {
+			return err
+		}
+	}
+	if r.after(Settings, step.Method).has(hookRevoke) {
+		_, err := tx.RevokeSessionsOf(s.IdentityID, s.ID, r.now)
+		return err
+	}
+	return nil
+}
+
+// foresee applies the change to a copy, for the answer and for the proof of an
+// address that is new.
+func (r *run) foresee(ctx context.Context, c Changed) (*identity.Identity, *begun, error) {
+	i, err := r.store.Identity(ctx, r.Session.IdentityID)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Apply != nil {
+		if err := c.Apply(i); err != nil {
+			return nil, nil, err
+		}
+	}
+	pending := false
+	for _, a := range i.VerifiableAddresses {
+		pending = pending || !a.Verified && a.Status == identity.AddressPending
+	}
+	if !pending {
+		return i, nil, nil
+	}
+	b, err := r.beginVerification(ctx, i, nil)
+	return i, b, err
+}
+
+// settingsReturn is where a change leads that did not ask for a place: back to
+// the form.
+func (r *run) settingsReturn(method string) string {
+	after := r.SelfService.Flows.ByKind(string(Settings)).After
+	if to := after.ReturnURL(method); to != "" {
+		return to
+	}
+	return r.uiURL(Settings, r.flow.ID)
+}
+
+// successorKey is where a settings flow keeps the flow that its form leads to
+// after a success.
+const successorKey = "successor"
+
+// successor is a fresh flow that goes on where this one ends: the form of a
+// success leads to it, so that a client can go on when this one's time is over.
+func (r *run) successor() *Flow {
+	next := r.fresh(r.flow.Type)
+	next.RequestURL, next.ReturnTo, next.IdentityID, next.SessionID = r.flow.RequestURL, r.flow.ReturnTo, r.flow.IdentityID, r.flow.SessionID
+	return next
+}
+
+// saved is what the form of a flow with an earlier success goes on saying.
+func saved(s State) []ui.Message {
+	if s != Success {
+		return nil
+	}
+	return []ui.Message{ui.New(ui.SettingsSaved)}
+}
+
+// answerSettings shows the form as it is after a change.
+func (r *run) answerSettings(ctx context.Context, to string, b *begun, hooks hookNames) *Answer {
+	cookie := &Cookie{Token: r.Token, ExpiresAt: r.Session.ExpiresAt}
+	if r.flow.Type == Browser && !r.JSON {
+		a := redirect(303, to)
+		a.Cookie = cookie
+		return a
+	}
+	a := r.show(ctx, 200)
+	page, ok := a.Body.(*Page)
+	if !ok {
+		return a
+	}
+	if r.flow.Type == Browser {
+		a.Cookie = cookie
+		page.ContinueWith = append(page.ContinueWith, Continue{Action: RedirectBrowserTo, RedirectTo: to})
+	}
+	if r.shown(b, hooks) {
+		page.ContinueWith = append(page.ContinueWith, b.next())
+	}
+	return a
+}

@@ -1,0 +1,278 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/session"
+	"cardea/internal/ui"
+)
+
+// concludeLogin ends a login: session, cookie, and where to go next.
+func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answer {
+	r.flow.Active, r.flow.Values = step.Method, nil
+	if proof.Identity.State != identity.Active {
+		return r.reject(ctx, Deny(ui.New(ui.LoginIdentityDisabled)))
+	}
+	to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Login, step.Method))
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	proved(proof.Identity, proof.Effects.Verified, r.now)
+	if a := r.requireVerified(ctx, step, proof.Identity); a != nil {
+		return a
+	}
+	if proof.State != "" {
+		r.flow.State = proof.State
+	}
+	s, token := r.signIn(proof.Identity, proof.Method)
+	hooks := r.after(Login, step.Method)
+	var verification *begun
+	if hooks.has(hookVerification) && r.flow.RequestedAAL != session.AAL2 {
+		if verification, err = r.beginVerification(ctx, proof.Identity, nil); err != nil {
+			return r.unacceptable(ctx, err)
+		}
+	}
+	p, err := r.ready(ctx, r.flow, proof.Effects)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.store.Write(ctx, func(tx Tx) error {
+		if err := r.writeLogin(tx, step, proof, s, token); err != nil {
+			return err
+		}
+		if err := p.write(tx, r.now); err != nil {
+			return err
+		}
+		if err := verification.write(tx, r); err != nil {
+			return err
+		}
+		return tx.UpdateFlow(r.flow)
+	})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	return r.answerLogin(s, token, to, verification, hooks)
+}
+
+// proved shows in an identity what the transaction will write to its addresses.
+func proved(i *identity.Identity, verified []identity.Address, now time.Time) {
+	for n, a := range i.VerifiableAddresses {
+		if slices.Contains(verified, identity.Address{Value: a.Value, Via: a.Via}) && !a.Verified {
+			i.VerifiableAddresses[n].Verified, i.VerifiableAddresses[n].Status, i.VerifiableAddresses[n].VerifiedAt = true, identity.AddressCompleted, &now
+		}
+	}
+}
+
+// signIn makes the session that a proof leads to. A proof by the identity that
+// is signed in already renews its session and keeps id and token; any other
+// proof makes a new session with a token nobody has seen.
+func (r *run) signIn(i *identity.Identity, m session.Method) (*session.Session, string) {
+	m.CompletedAt = r.now
+	if r.Session != nil && r.Session.IdentityID == i.ID {
+		renewed := *r.Session
+		renewed.Identity = i
+		renewed.Renew(m, r.now, r.Setup.Session.Lifespan)
+		return &renewed, r.Token
+	}
+	device := r.Device
+	device.ID = r.newID()
+	s := session.New(r.newID(), i, m, device, r.now, r.Setup.Session.Lifespan)
+	return s, session.NewToken(r.rand)
+}
+
+// renewed says whether signIn kept the session that was there.
+func (r *run) renewed(s *session.Session) bool { return r.Session != nil && r.Session.ID == s.ID }
+
+func (r *run) writeLogin(tx Tx, step *Step, proof Proved, s *session.Session, token string) error {
+	i := proof.Identity
+	available := r.availableAAL(i)
+	if proof.Credential != nil || available != i.AvailableAAL {
+		changed := *i
+		changed.AvailableAAL = available
+		if proof.Credential != nil {
+			changed.Credentials = map[identity.CredentialType]identity.Credential{}
+			for t, c := range i.Credentials {
+				changed.Credentials[t] = c
+			}
+			changed.Credentials[proof.Credential.Type] = *proof.Credential
+		}
+		if err := tx.UpdateIdentity(&changed); err != nil {
+			return err
+		}
+	}
+	if r.renewed(s) {
+		if err := tx.UpdateSession(s); err != nil {
+			return err
+		}
+	} else if err := tx.CreateSession(s, session.HashToken(token)); err != nil {
+		return err
+	}
+	if r.after(Login, step.Method).has(hookRevoke) {
+		_, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now)
+		return err
+	}
+	return nil
+}
+
+// answerLogin tells the client that it is signed in, or that a second factor is
+// still wanted.
+func (r *run) answerLogin(s *session.Session, token, to string, b *begun, hooks hookNames) *Answer {
+	required := session.AAL(r.Setup.Session.WhoAmI.RequiredAAL)
+	enough := s.Satisfies(required, r.availableAAL(s.Identity))
+	if r.flow.Type == API {
+		if !enough { // the token works, but shows nothing of the identity yet
+			bare := *s
+			bare.Identity = nil
+			s = &bare
+		}
+		in := &SignedIn{Session: s, Token: token}
+		if r.shown(b, hooks) {
+			in.ContinueWith = []Continue{b.next()}
+		}
+		return &Answer{Status: 200, Body: in}
+	}
+	cookie := r.giveCookie(s, token)
+	var a *Answer
+	switch {
+	case !enough:
+		query := map[string][]string{}
+		if r.flow.ReturnTo != "" {
+			query["return_to"] = []string{r.flow.ReturnTo}
+		}
+		if r.flow.Challenge != "" {
+			query["login_challenge"] = []string{r.flow.Challenge}
+		}
+		a = r.goElsewhere(r.stepUp(query))
+	case r.JSON:
+		in := &SignedIn{Session: s, ContinueWith: []Continue{{Action: RedirectBrowserTo, RedirectTo: to}}}
+		if r.shown(b, hooks) {
+			in.ContinueWith = append(in.ContinueWith, b.next())
+		}
+		a = &Answer{Status: 200, Body: in}
+	case r.shown(b, hooks):
+		a = redirect(303, b.url)
+	default:
+		a = redirect(303, to)
+	}
+	a.Cookie = cookie
+	return a
+}
+
+// giveCookie puts a session into the browser. Whoever was somebody else, or
+// nobody, before gets a new anti-CSRF token with it.
+func (r *run) giveCookie(s *session.Session, token string) *Cookie {
+	if r.Session == nil || r.Session.IdentityID != s.IdentityID {
+		r.CSRF.Rotate(r.rand)
+	}
+	return &Cookie{Token: token, ExpiresAt: s.ExpiresAt}
+}
+
+// concludeRegistration ends a registration: a new identity, and with the
+// session hook somebody who is signed in.
+func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewIdentity) *Answer {
+	before := r.flow.Active
+	r.flow.Active = step.Method
+	if result.State != "" {
+		r.flow.State = result.State
+	}
+	i := result.Identity
+	i.AvailableAAL = r.availableAAL(i)
+	hooks := r.after(Registration, step.Method)
+	to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Registration, step.Method))
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	signedUp := &SignedUp{Identity: i}
+	var token string
+	if hooks.has(hookSession) {
+		signedUp.Session, token = r.signIn(i, result.Method)
+	}
+	verification, err := r.beginVerification(ctx, i, signedUp.Session)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	typed := r.flow.Values
+	r.flow.Values = nil
+	err = r.store.Write(ctx, func(tx Tx) error {
+		if err := verification.write(tx, r); err != nil {
+			return err
+		}
+		if err := tx.CreateIdentity(i); err != nil {
+			return err
+		}
+		if signedUp.Session != nil {
+			if err := tx.CreateSession(signedUp.Session, session.HashToken(token)); err != nil {
+				return err
+			}
+		}
+		return tx.UpdateFlow(r.flow)
+	})
+	var taken *problem.ConflictError
+	if errors.As(err, &taken) {
+		r.flow.Active, r.flow.Values = before, typed
+		return r.rejectTaken(ctx, taken)
+	}
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	return r.answerRegistration(signedUp, token, to, verification, hooks)
+}
+
+// rejectTaken says that an identifier belongs to somebody already, and with
+// login hints how that somebody signs in.
+func (r *run) rejectTaken(ctx context.Context, taken *problem.ConflictError) *Answer {
+	if !r.SelfService.Flows.ByKind(string(Registration)).LoginHints {
+		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTaken)))
+	}
+	owner, err := r.store.IdentityByIdentifier(ctx, identity.CredentialType(taken.Type), taken.Value)
+	if err != nil && !errors.Is(err, problem.ErrNotFound) {
+		return r.forward(ctx, err)
+	}
+	types, providers := identity.SignInHints(owner)
+	return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTakenHints,
+		"available_credential_types", types,
+		"available_oidc_providers", providers,
+		"credential_identifier_hint", taken.Value)))
+}
+
+func (r *run) answerRegistration(s *SignedUp, token, to string, b *begun, hooks hookNames) *Answer {
+	if r.flow.Type == API {
+		if r.shown(b, hooks) {
+			s.ContinueWith = append(s.ContinueWith, b.next())
+		}
+		if s.Session != nil {
+			s.Token = token
+			s.ContinueWith = append(s.ContinueWith, Continue{Action: SetSessionToken, Token: token})
+		}
+		return &Answer{Status: 200, Body: s}
+	}
+	var a *Answer
+	switch {
+	case r.JSON:
+		s.ContinueWith = append(s.ContinueWith, Continue{Action: RedirectBrowserTo, RedirectTo: to})
+		if r.shown(b, hooks) {
+			s.ContinueWith = append(s.ContinueWith, b.next())
+		}
+		a = &Answer{Status: 200, Body: s}
+	case r.shown(b, hooks):
+		a = redirect(303, b.url)
+	default:
+		a = redirect(303, to)
+	}
+	if s.Session != nil {
+		a.Cookie = r.giveCookie(s.Session, token)
+	}
+	return a
+}
+
+// newExchange starts a session token exchange and returns the half of it that
+// the app is shown now. The other half is made when the browser comes back.
+func (r *run) newExchange(ctx context.Context) (string, error) {
+	code := session.NewExchangeCode(r.rand)
+	return code, r.store.CreateExchange(ctx, r.flow.ID, session.HashToken(code), r.flow.ExpiresAt)
+}

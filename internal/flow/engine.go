@@ -1,0 +1,282 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/clock"
+	"cardea/internal/identity"
+	"cardea/internal/payload"
+	"cardea/internal/problem"
+	"cardea/internal/ui"
+)
+
+// Engine runs journeys. Safe for concurrent use.
+type Engine struct {
+	store     Store
+	clock     clock.Clock
+	rand      io.Reader
+	catalogue *ui.Catalogue
+	composer  Composer
+	kinds     map[Kind]*kind
+	steps     map[Kind][]*Step
+	floor     time.Duration
+}
+
+// Options are the parts an engine is made of; all are needed.
+type Options struct {
+	Store     Store
+	Clock     clock.Clock
+	Rand      io.Reader // cryptographic randomness
+	Catalogue *ui.Catalogue
+	Composer  Composer // nil as long as no step sends anything
+	Steps     []*Step  // in the order in which they are offered
+	// Floor is how long a sign-in that failed takes at least, so that what is
+	// wrong with an account cannot be told from the time.
+	Floor time.Duration
+}
+
+// New builds an engine.
+func New(o Options) *Engine {
+	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
+	for _, s := range o.Steps {
+		e.steps[s.Kind] = append(e.steps[s.Kind], s)
+	}
+	return e
+}
+
+// run is one request on its way through the pipeline.
+type run struct {
+	*Engine
+	*Visit
+	kind *kind
+	now  time.Time
+	flow *Flow // nil until it is made or loaded
+
+	body   *payload.Body // what was submitted, once it was read
+	opened bool          // a link in a mail was opened
+}
+
+func (e *Engine) begin(k Kind, v *Visit) *run {
+	return &run{Engine: e, Visit: v, kind: e.kinds[k], now: e.clock.Now().Truncate(time.Microsecond)}
+}
+
+// guard is one check of a kind; an answer ends the request.
+type guard func(context.Context, *run) *Answer
+
+func (r *run) pass(ctx context.Context, guards []guard) *Answer {
+	for _, g := range guards {
+		if a := g(ctx, r); a != nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// Start begins a journey: GET /self-service/{kind}/browser or /api.
+func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) *Answer {
+	r := e.begin(k, v)
+	r.flow = r.fresh(t)
+	if a := r.pass(ctx, r.kind.start); a != nil {
+		return a
+	}
+	if err := r.create(ctx); err != nil {
+		return r.forward(ctx, err)
+	}
+	if t == Browser && !r.AcceptsJSON {
+		return redirect(303, r.uiURL(k, r.flow.ID))
+	}
+	return r.show(ctx, 200)
+}
+
+// fresh makes a flow that nobody has stored yet.
+func (r *run) fresh(t Type) *Flow {
+	f := &Flow{
+		ID: uuid.Must(uuid.NewRandomFromReader(r.rand)), Kind: r.kind.name, Type: t, State: r.kind.initial,
+		IssuedAt: r.now, CreatedAt: r.now, UpdatedAt: r.now,
+		ExpiresAt:  r.now.Add(r.SelfService.Flows.ByKind(string(r.kind.name)).Lifespan),
+		RequestURL: r.URL,
+		ReturnTo:   r.param("return_to"),
+	}
+	if r.kind.primary {
+		f.Active = r.SelfService.Flows.ByKind(string(r.kind.name)).Use
+	}
+	if t == Browser {
+		f.CSRFHash = r.CSRF.Hash()
+	}
+	return f
+}
+
+// create stores a new flow, together with what its steps do as soon as there is
+// one.
+func (r *run) create(ctx context.Context) error {
+	if err := r.firstScreen(); err != nil {
+		return err
+	}
+	e, err := r.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		return r.store.CreateFlow(ctx, r.flow)
+	}
+	p, err := r.ready(ctx, r.flow, *e)
+	if err != nil {
+		return err
+	}
+	return r.store.Write(ctx, func(tx Tx) error {
+		if err := tx.InsertFlow(r.flow); err != nil {
+			return err
+		}
+		return p.write(tx, r.now)
+	})
+}
+
+// prepare lets the steps of a new flow collect their facts. A step with which
+// the flow begins further on ends that, and says what is to be written with it.
+func (r *run) prepare(ctx context.Context) (*Effects, error) {
+	x, err := r.exec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range r.offered() {
+		if s.prepare == nil {
+			continue
+		}
+		facts, err := s.prepare(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		if w, further := facts.(Await); further {
+			return &w.Effects, r.proceed(s, w)
+		}
+		if err := r.flow.remember(s.Method, facts); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// account is whom a settings flow is about, with credentials; nil in other kinds.
+func (r *run) account(ctx context.Context) (*identity.Identity, error) {
+	if r.kind.name != Settings || r.Session == nil {
+		return nil, nil
+	}
+	return r.store.Identity(ctx, r.Session.IdentityID)
+}
+
+// exec is what steps of this run may use.
+func (r *run) exec(ctx context.Context) (*Exec, error) {
+	s, err := r.Schema(r.flow.SchemaID)
+	if err != nil {
+		return nil, err
+	}
+	account, err := r.account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Exec{
+		Identity: account,
+		Recent:   r.Session != nil && r.recent(),
+		Setup:    r.Setup, Flow: r.flow, Schema: s, Session: r.Session, Now: r.now, Store: r.store,
+		Methods: r.methodsOf, Headers: r.Headers, rand: r.rand, consume: r.store.ConsumeCode,
+	}, nil
+}
+
+// methodsOf lists the methods by which an account can be proved in a flow like
+// this one, in the order in which they are offered; all of them for nil.
+func (r *run) methodsOf(i *identity.Identity) []string {
+	var all []string
+	for _, s := range r.steps[r.kind.name] {
+		if s.usable != nil && s.Enabled(r.Setup) && (s.Accepts == nil || s.Accepts(r.flow)) && (i == nil || s.usable(r.Setup, i)) {
+			all = append(all, s.Method)
+		}
+	}
+	return all
+}
+
+// offered are the steps that take part in the flow. A flow that was started for
+// an organization offers only what organizations bring along.
+func (r *run) offered() []*Step {
+	var offered []*Step
+	for _, s := range r.steps[r.kind.name] {
+		if r.flow.Organization != nil && r.flow.RequestedAAL != "aal2" && r.kind.name != Settings {
+			continue
+		}
+		if s.Enabled(r.Setup) && (s.Accepts == nil || s.Accepts(r.flow)) {
+			offered = append(offered, s)
+		}
+	}
+	return offered
+}
+
+// Fetch reads a journey: GET /self-service/{kind}/flows. The answer is JSON
+// whatever the client is.
+func (e *Engine) Fetch(ctx context.Context, k Kind, v *Visit) *Answer {
+	r := e.begin(k, v)
+	if a := r.pass(ctx, r.kind.fetch); a != nil {
+		return a
+	}
+	return r.show(ctx, 200)
+}
+
+// show answers with the flow as the client sees it.
+func (r *run) show(ctx context.Context, status int) *Answer {
+	page, err := r.page(ctx)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	return &Answer{Status: status, Body: page}
+}
+
+// forward answers with an error that no form can show (section 3.5 of the HTTP
+// reference): applications and native clients get the envelope, a page is sent
+// to the error page.
+func (r *run) forward(ctx context.Context, err error) *Answer {
+	p := asProblem(err)
+	if r.flow != nil && r.flow.Type == API || r.JSON {
+		return envelope(p)
+	}
+	return r.errorPage(ctx, p)
+}
+
+// errorPage keeps the error for the page that explains it and sends the browser
+// there. A page never sees the private cause.
+func (r *run) errorPage(ctx context.Context, p *problem.Error) *Answer {
+	return r.ErrorPage(ctx, r.Setup, p)
+}
+
+// ErrorPage stores an error and redirects to the page that shows it. When it
+// cannot be stored the envelope itself is the answer.
+func (e *Engine) ErrorPage(ctx context.Context, s *Setup, p *problem.Error) *Answer {
+	id, err := uuid.NewRandomFromReader(e.rand)
+	if err != nil {
+		return envelope(problem.Internal(err))
+	}
+	if err := e.store.CreateError(ctx, id, p, e.clock.Now()); err != nil {
+		return envelope(p)
+	}
+	a := redirect(303, withQuery(s.SelfService.Flows.Error.UIURL, "id", id.String()))
+	a.Problem = p
+	return a
+}
+
+// asProblem gives every error a public face.
+func asProblem(err error) *problem.Error {
+	if p := problem.As(err); p != nil {
+		return p
+	}
+	switch {
+	case errors.Is(err, problem.ErrNotFound):
+		return problem.New(404, "").With(err)
+	case errors.Is(err, context.Canceled):
+		return problem.New(499, "").With(err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return problem.Busy("The answer took too long.").With(err)
+	}
+	return problem.Internal(err)
+}

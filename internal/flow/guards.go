@@ -1,0 +1,369 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/problem"
+	"cardea/internal/session"
+	"cardea/internal/ui"
+)
+
+// The guards of the kinds. Each is one question about a request; which kind
+// asks which, and in what order, is the table in kinds.go.
+
+// checkReturnTo refuses to start a journey that would lead to a foreign place.
+func checkReturnTo(ctx context.Context, r *run) *Answer {
+	if _, err := r.ReturnTo(r.param("return_to"), r.SelfService.DefaultBrowserReturnURL); err != nil {
+		return r.forward(ctx, err)
+	}
+	return nil
+}
+
+// checkLevel reads which assurance level is wanted.
+func checkLevel(ctx context.Context, r *run) *Answer {
+	switch level := strings.ToLower(r.param("aal")); level {
+	case "", string(session.AAL1):
+		r.flow.RequestedAAL = session.AAL1
+	case string(session.AAL2):
+		r.flow.RequestedAAL = session.AAL2
+	default:
+		return r.forward(ctx, problem.BadRequest("The authenticator assurance level is not known; aal1 and aal2 are."))
+	}
+	return nil
+}
+
+// checkSchema reads which identity schema a person chose.
+func checkSchema(ctx context.Context, r *run) *Answer {
+	id := r.param("identity_schema")
+	if id == "" || r.flow.RequestedAAL == session.AAL2 {
+		return nil
+	}
+	if !r.Selectable(id) {
+		return r.forward(ctx, problem.BadRequest("The identity schema is not known or may not be chosen."))
+	}
+	r.flow.SchemaID = id
+	return nil
+}
+
+// checkChallenge reads the login challenge of an OAuth2 server.
+func checkChallenge(ctx context.Context, r *run) *Answer {
+	if !r.Query.Has("login_challenge") {
+		return nil
+	}
+	challenge := r.param("login_challenge")
+	switch {
+	case challenge == "":
+		return r.forward(ctx, problem.BadRequest("The parameter login_challenge is there but empty."))
+	case r.OAuth2Provider.URL == "":
+		return r.forward(ctx, problem.New(500, "A login_challenge was given, but oauth2_provider.url is not configured.").Named(problem.InvalidConfiguration))
+	}
+	r.flow.Challenge = challenge
+	return nil
+}
+
+// chooseOrganization takes the organization a journey is started for; what is
+// no id counts as not given, and an identity's own organization wins.
+func chooseOrganization(_ context.Context, r *run) *Answer {
+	if r.Session != nil && r.Session.Identity != nil && r.Session.Identity.OrganizationID != nil {
+		r.flow.Organization = r.Session.Identity.OrganizationID
+		return nil
+	}
+	if r.kind.name == Settings || r.flow.RequestedAAL == session.AAL2 {
+		return nil
+	}
+	if id, err := uuid.Parse(r.param("organization")); err == nil {
+		r.flow.Organization = &id
+	}
+	return nil
+}
+
+// decideLogin is the table of section 5.1.1: who may start a login, and what
+// the form says to somebody who is signed in already.
+func decideLogin(ctx context.Context, r *run) *Answer {
+	f := r.flow
+	if r.Session == nil {
+		if f.RequestedAAL == session.AAL2 {
+			return r.forward(ctx, firstFactorNeeded())
+		}
+		return r.exchangeCode(ctx)
+	}
+	f.Refresh = r.flag("refresh")
+	if !f.Refresh && f.RequestedAAL <= r.Session.AAL {
+		return r.alreadySignedIn(ctx)
+	}
+	if f.Refresh {
+		f.Messages = append(f.Messages, ui.New(ui.LoginReauthenticate))
+	}
+	if f.RequestedAAL > r.Session.AAL {
+		f.Messages = append(f.Messages, ui.New(ui.LoginSecondFactor))
+	}
+	return nil
+}
+
+func firstFactorNeeded() *problem.Error {
+	return problem.Unauthorized("A second factor can only be asked of somebody who has signed in with the first one.").
+		Named(problem.SessionAAL1Required)
+}
+
+func sessionAvailable() *problem.Error {
+	return problem.BadRequest("Somebody is signed in already. Sign out first, or add refresh=true to sign in again.").
+		Named(problem.SessionAlreadyAvailable)
+}
+
+// alreadySignedIn sends a page where it wanted to go and tells applications.
+func (r *run) alreadySignedIn(ctx context.Context) *Answer {
+	if r.flow.Type == API || r.AcceptsJSON {
+		return envelope(sessionAvailable())
+	}
+	to, err := r.ReturnTo(r.param("return_to"), r.SelfService.DefaultBrowserReturnURL)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	return redirect(303, to)
+}
+
+// checkEnabled refuses journeys that the operator has switched off.
+func checkEnabled(ctx context.Context, r *run) *Answer {
+	if r.SelfService.Flows.ByKind(string(r.kind.name)).Enabled {
+		return nil
+	}
+	p := problem.BadRequest("The %s flow was switched off by the operator.", r.kind.name)
+	if r.kind.name == Registration {
+		p = p.Named(problem.FlowDisabled)
+	}
+	return r.forward(ctx, p)
+}
+
+// refuseSession ends journeys that make no sense for somebody who is signed in.
+// What such a client hears depends on the journey and on whether it is starting
+// or submitting.
+func refuseSession(ctx context.Context, r *run) *Answer {
+	starting := r.flow != nil && r.flow.CreatedAt.Equal(r.now) && r.kind.name != Recovery
+	if r.Session == nil {
+		if starting {
+			return r.exchangeCode(ctx)
+		}
+		return nil
+	}
+	switch {
+	case starting:
+		return r.alreadySignedIn(ctx)
+	case r.JSON || r.flow != nil && r.flow.Type == API:
+		return envelope(sessionAvailable())
+	}
+	to := r.SelfService.DefaultBrowserReturnURL
+	if asked := r.param("return_to"); strings.HasPrefix(asked, r.Public("self-service", nil)) {
+		if checked, err := r.ReturnTo(asked, to); err == nil {
+			to = checked
+		}
+	}
+	return redirect(302, to)
+}
+
+// refuseSessionWithoutCode is refuseSession, except that a code which was asked
+// for may still be entered by somebody who is signed in.
+func refuseSessionWithoutCode(ctx context.Context, r *run) *Answer {
+	if r.Session != nil && r.flow.State != ChooseMethod {
+		if body, err := r.read(); err == nil && body.First("code") != "" {
+			return nil
+		}
+	}
+	return refuseSession(ctx, r)
+}
+
+// requirePrimary refuses to start a journey whose only method is switched off.
+func requirePrimary(ctx context.Context, r *run) *Answer {
+	if r.primary(r.kind.name, r.flow.Active) != nil {
+		return nil
+	}
+	return r.forward(ctx, problem.BadRequest("The method %q that the %s flow is configured to use was switched off by the operator.", r.flow.Active, r.kind.name))
+}
+
+// exchangeCode starts a session token exchange for native apps that ask for it.
+func (r *run) exchangeCode(ctx context.Context) *Answer {
+	if r.flow.Type != API || r.kind.name == Login && !r.flag("return_session_token_exchange_code") ||
+		r.kind.name == Registration && r.param("return_session_token_exchange_code") != "true" {
+		return nil
+	}
+	code, err := r.newExchange(ctx)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	r.flow.ExchangeCode = code
+	return nil
+}
+
+// loadForFetch finds the flow of ?id=. What is no id is not found.
+func loadForFetch(ctx context.Context, r *run) *Answer {
+	id, err := uuid.Parse(r.param("id"))
+	if err != nil {
+		id = uuid.Nil
+	}
+	f, err := r.store.Flow(ctx, id)
+	if err == nil && f.Kind != r.kind.name {
+		err = problem.ErrNotFound
+	}
+	if err != nil {
+		return envelope(asProblem(err))
+	}
+	r.flow = f
+	return nil
+}
+
+// checkOwner lets only the browser that started a flow read it.
+func checkOwner(_ context.Context, r *run) *Answer {
+	if r.flow.Type == API || r.flow.handedOut() || r.CSRF.Owns(r.flow.CSRFHash) {
+		return nil
+	}
+	return envelope(r.CSRF.Violation())
+}
+
+// checkFetchExpiry says where a fresh flow can be had instead of an old one.
+func checkFetchExpiry(_ context.Context, r *run) *Answer {
+	if !r.flow.Expired(r.now) {
+		return nil
+	}
+	p := problem.New(410, "The flow is too old. Start a new one.")
+	base := "self-service/" + string(r.kind.name)
+	if r.flow.Type == API {
+		p = p.Detail("api", r.Public(base+"/api", nil))
+		if r.kind.fetchExpired || r.kind.name == Recovery {
+			p = p.Named(problem.FlowExpired)
+		}
+		return envelope(p)
+	}
+	var query url.Values
+	if r.flow.ReturnTo != "" {
+		query = url.Values{"return_to": {r.flow.ReturnTo}}
+	}
+	p = p.Detail("redirect_to", r.Public(base+"/browser", query)).Detail("return_to", r.flow.ReturnTo)
+	if r.kind.fetchExpired {
+		p = p.Named(problem.FlowExpired)
+	}
+	return envelope(p)
+}
+
+// loadForSubmit finds the flow of ?flow=.
+func loadForSubmit(ctx context.Context, r *run) *Answer {
+	id, err := uuid.Parse(r.param("flow"))
+	if err != nil {
+		return r.forward(ctx, problem.BadRequest("The parameter flow is missing or is not the id of a flow."))
+	}
+	f, err := r.store.Flow(ctx, id)
+	if err == nil && f.Kind != r.kind.name {
+		err = problem.ErrNotFound
+	}
+	if errors.Is(err, problem.ErrNotFound) && r.kind.missing != "" {
+		err = problem.NotFound(r.kind.missing).With(err)
+	}
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	r.flow = f
+	return nil
+}
+
+// refuseSecondLogin keeps somebody who is signed in from signing in again by
+// accident.
+func refuseSecondLogin(ctx context.Context, r *run) *Answer {
+	if r.Session == nil || r.flow.Refresh || r.flow.RequestedAAL > r.Session.AAL {
+		return nil
+	}
+	if r.flow.Type == Browser && !r.JSON {
+		return redirect(303, r.SelfService.DefaultBrowserReturnURL)
+	}
+	return r.unacceptable(ctx, sessionAvailable())
+}
+
+// requireFirstFactor keeps a second factor from being the only one.
+func requireFirstFactor(ctx context.Context, r *run) *Answer {
+	if r.Session == nil && r.flow.RequestedAAL > session.AAL1 {
+		return r.forward(ctx, firstFactorNeeded())
+	}
+	return nil
+}
+
+func noSession() *problem.Error {
+	return problem.Unauthorized("Nobody is signed in. Sign in first.")
+}
+
+// requireSessionToStart is settings' own: it says more than requireSession.
+func requireSessionToStart(_ context.Context, r *run) *Answer {
+	switch {
+	case r.Session != nil:
+		r.flow.IdentityID = &r.Session.IdentityID
+		return nil
+	case r.flow.Type == API:
+		return envelope(noSession().Named(problem.SessionInactive))
+	case r.JSON:
+		return envelope(noSession().Named(problem.SessionInactive).Beside("CredentialsMissing", false))
+	}
+	var query url.Values
+	if to := r.param("return_to"); to != "" {
+		query = url.Values{"return_to": {to}}
+	}
+	return redirect(303, r.Public("self-service/login/browser", query))
+}
+
+// requireSession is asked before the flow is known.
+func requireSession(_ context.Context, r *run) *Answer {
+	switch {
+	case r.Session != nil:
+		return nil
+	case r.JSON:
+		return envelope(noSession())
+	}
+	return redirect(302, r.SelfService.Flows.ByKind(string(Login)).UIURL)
+}
+
+// requireSameIdentity keeps people out of each other's settings.
+func requireSameIdentity(ctx context.Context, r *run) *Answer {
+	if r.flow.IdentityID != nil && *r.flow.IdentityID == r.Session.IdentityID {
+		return nil
+	}
+	return r.forward(ctx, problem.Forbidden("The flow belongs to somebody else.").Named(problem.IdentityMismatch))
+}
+
+// requireLevel asks for the second factor where settings need it.
+func requireLevel(_ context.Context, r *run) *Answer {
+	required := session.AAL(r.SelfService.Flows.ByKind(string(Settings)).RequiredAAL)
+	if r.Session.Satisfies(required, r.availableAAL(r.Session.Identity)) {
+		return nil
+	}
+	var query url.Values
+	switch {
+	case r.flow.ID != uuid.Nil && !r.flow.CreatedAt.Equal(r.now):
+		query = url.Values{"return_to": {r.Public("self-service/settings", url.Values{"flow": {r.flow.ID.String()}})}}
+	case r.flow.ReturnTo != "":
+		query = url.Values{"return_to": {r.URL}}
+	}
+	to := r.stepUp(query)
+	if r.flow.Type == Browser && !r.JSON {
+		return redirect(303, to)
+	}
+	return envelope(SecondFactorNeeded(to))
+}
+
+// stepUp is where a browser proves its second factor.
+func (s *Setup) stepUp(query url.Values) string {
+	q := url.Values{"aal": {"aal2"}}
+	for k, v := range query {
+		q[k] = v
+	}
+	return s.Public("self-service/login/browser", q)
+}
+
+// StepUpURL is where a browser proves its second factor.
+func (s *Setup) StepUpURL() string { return s.stepUp(nil) }
+
+// SecondFactorNeeded says that the session's level is too low and where a
+// higher one can be reached.
+func SecondFactorNeeded(to string) *problem.Error {
+	return problem.Forbidden("The session has to prove a second factor first.").Named(problem.SessionAAL2Required).
+		Detail("redirect_browser_to", to).Beside("redirect_browser_to", to)
+}

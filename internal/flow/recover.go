@@ -1,0 +1,180 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/session"
+	"cardea/internal/ui"
+)
+
+// concludeRecovery ends a recovery: a session of its own, and a settings flow in
+// which a new way to sign in can be set up.
+func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered) *Answer {
+	i, err := r.store.Identity(ctx, result.Identity)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	if i.State != identity.Active {
+		return r.replace(ctx, ui.New(ui.LoginIdentityDisabled), problem.BadRequest("The account was switched off.").Named(problem.IdentityDisabled))
+	}
+	r.Session = nil // a recovery never renews a session that the browser brought
+	s, token := r.signIn(i, result.Method)
+	r.flow.State, r.flow.Active, r.flow.Messages, r.flow.FieldMessages, r.flow.Values = PassedChallenge, step.Method, nil, nil, nil
+	r.flow.IdentityID = &i.ID
+	if r.flow.Type == Browser {
+		r.CSRF.Rotate(r.rand)
+	}
+	settings, err := r.settingsAfterRecovery(s)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	p, err := r.ready(ctx, r.flow, result.Effects)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	revoke := hooksOf(r.SelfService.Flows.ByKind(string(Recovery)).After.Hooks).has(hookRevoke)
+	err = r.store.Write(ctx, func(tx Tx) error {
+		if revoke {
+			if _, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now); err != nil {
+				return err
+			}
+		}
+		if err := tx.CreateSession(s, session.HashToken(token)); err != nil {
+			return err
+		}
+		if err := tx.InsertFlow(settings); err != nil {
+			return err
+		}
+		if err := p.write(tx, r.now); err != nil {
+			return err
+		}
+		return tx.UpdateFlow(r.flow)
+	})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	return r.answerRecovery(ctx, s, token, settings)
+}
+
+// settingsAfterRecovery makes the settings flow that a recovery leads to.
+func (r *run) settingsAfterRecovery(s *session.Session) (*Flow, error) {
+	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Settings], now: r.now}
+	f := sub.fresh(r.flow.Type)
+	f.IdentityID, f.SessionID = &s.IdentityID, &s.ID
+	f.ReturnTo = r.flow.ReturnTo
+	if f.ReturnTo == "" {
+		f.ReturnTo = r.SelfService.Flows.ByKind(string(Recovery)).After.DefaultBrowserReturnURL
+	}
+	var query url.Values
+	if f.ReturnTo != "" {
+		query = url.Values{"return_to": {f.ReturnTo}}
+	}
+	f.RequestURL = r.Public("self-service/settings/"+map[Type]string{Browser: "browser", API: "api"}[f.Type], query)
+	until := r.now.Add(r.SelfService.Flows.ByKind(string(Settings)).PrivilegedSessionMaxAge)
+	moment := ui.Moment("privileged_session_expires_at", until)
+	f.Messages = []ui.Message{ui.New(ui.RecoverySucceeded, slices.Concat(moment, []any{"privilegedSessionExpiresAt", moment[1]})...)}
+	return f, nil
+}
+
+func (r *run) answerRecovery(ctx context.Context, s *session.Session, token string, settings *Flow) *Answer {
+	page := r.uiURL(Settings, settings.ID)
+	if skipsSettings(r.flow) {
+		if to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Recovery, r.flow.Active)); err == nil {
+			page = to
+		}
+	}
+	cookie := &Cookie{Token: token, ExpiresAt: s.ExpiresAt}
+	var a *Answer
+	switch {
+	case !r.JSON:
+		a = redirect(303, page)
+	case r.FeatureFlags.UseContinueWithTransitions || skipsSettings(r.flow):
+		a = r.show(ctx, 200)
+		if shown, ok := a.Body.(*Page); ok && !skipsSettings(r.flow) {
+			if r.flow.Type == API {
+				shown.ContinueWith = append(shown.ContinueWith, Continue{Action: SetSessionToken, Token: token})
+			}
+			shown.ContinueWith = append(shown.ContinueWith, Continue{Action: ShowSettingsUI, Flow: settings.ID, FlowURL: page})
+		}
+	default:
+		a = r.goElsewhere(page)
+	}
+	if r.flow.Type == Browser {
+		a.Cookie = cookie
+	}
+	return a
+}
+
+// skipsSettings says whether the recovery was asked to end without settings.
+func skipsSettings(f *Flow) bool {
+	u, err := url.Parse(f.RequestURL)
+	if err != nil {
+		return false
+	}
+	switch u.Query().Get("skip_settings") {
+	case "1", "t", "T", "true", "TRUE", "True":
+		return true
+	}
+	return false
+}
+
+// replace gives up a flow for a fresh one that says why. cause is what an
+// application is told in an envelope where the contract has one.
+func (r *run) replace(ctx context.Context, why ui.Message, cause *problem.Error) *Answer {
+	old := r.flow
+	if old.Type == Browser {
+		r.CSRF.Rotate(r.rand)
+	}
+	f := r.fresh(old.Type)
+	f.RequestURL, f.ReturnTo, f.Challenge = old.RequestURL, old.ReturnTo, old.Challenge
+	f.Active = old.Active
+	f.Messages = []ui.Message{why}
+	r.flow = f
+	if err := r.prepare(ctx); err != nil {
+		return r.forward(ctx, err)
+	}
+	if err := r.store.CreateFlow(ctx, f); err != nil {
+		return r.forward(ctx, err)
+	}
+	switch {
+	case r.navigates() || !r.JSON && r.kind.name == Recovery:
+		return redirect(303, r.uiURL(r.kind.name, f.ID))
+	case r.kind.name == Verification:
+		return envelope(problem.New(410, "The flow cannot go on. Continue with the one in use_flow_id.").
+			Named(problem.FlowReplaced).Beside("use_flow_id", f.ID))
+	case r.FeatureFlags.UseContinueWithTransitions:
+		if cause == nil {
+			cause = problem.BadRequest(r.catalogue.Locale().Render(why).Text)
+		}
+		return envelope(cause.Detail("continue_with", []Continue{{Action: ShowRecoveryUI, Flow: f.ID}}))
+	}
+	return redirect(303, r.Public("self-service/"+string(r.kind.name)+"/flows", url.Values{"id": {f.ID.String()}}))
+}
+
+// MarshalJSON writes one of continue_with (section 14 of the HTTP reference),
+// for the places where it is a detail of an error.
+func (c Continue) MarshalJSON() ([]byte, error) {
+	out := map[string]any{"action": c.Action}
+	if c.RedirectTo != "" {
+		out["redirect_browser_to"] = c.RedirectTo
+	}
+	if c.Token != "" {
+		out["ory_session_token"] = c.Token
+	}
+	if c.Action != RedirectBrowserTo && c.Action != SetSessionToken {
+		flow := map[string]any{"id": c.Flow}
+		if c.Address != "" {
+			flow["verifiable_address"] = c.Address
+		}
+		if c.FlowURL != "" {
+			flow["url"] = c.FlowURL
+		}
+		out["flow"] = flow
+	}
+	return json.Marshal(out)
+}

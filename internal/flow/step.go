@@ -1,0 +1,274 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/identity"
+	"cardea/internal/identity/schema"
+	"cardea/internal/payload"
+	"cardea/internal/session"
+	"cardea/internal/ui"
+)
+
+// Need says who has to be there for a step.
+type Need int
+
+// What a step can need, weakest first.
+const (
+	NeedNothing      Need = iota
+	NeedSession           // somebody is signed in
+	NeedFreshSession      // and has been for less than privileged_session_max_age
+)
+
+// CSRFRule says whether a submission carries the anti-CSRF token.
+type CSRFRule struct {
+	Exempt string // why no token is needed; "" means that it is
+}
+
+// Spec is what the pipeline has to know of a step without asking it.
+type Spec struct {
+	Kind     Kind
+	Method   string // the value of the form's "method"
+	Group    ui.Group
+	Triggers []string // other fields that select this step
+	Needs    Need
+	CSRF     CSRFRule
+	Required []string          // fields of the input that must be there
+	Aliases  map[string]string // older names of fields: alias → name
+	Traits   bool              // the submission carries traits of the flow's schema
+	Echo     []string          // fields that may be shown again after a failure; traits always may
+	Enabled  func(*Setup) bool
+	// FirstScreen steps have a place on the first of several screens, Companion
+	// ones beside the screen on which a code is asked for. FirstScreenOnly steps
+	// have none on a single screen.
+	FirstScreen, FirstScreenOnly, Companion bool
+	// ParksAlways steps keep a submission that needs a new sign-in also for clients
+	// that do not navigate.
+	ParksAlways bool
+	// Catches marks the step that takes what nobody else claims.
+	Catches bool
+	// Answers decides whether a submission is meant for the step, in place of
+	// Method and Triggers. It sees the flow and the text of any field.
+	Answers func(f *Flow, field func(string) string) bool
+	// Link is the query parameter with which links in mails lead to the step. Such
+	// a link is opened by a page, whoever began the flow.
+	Link string
+	// Accepts says whether the step takes part in this flow at all (a password
+	// has no say in a second-factor login); nil means always.
+	Accepts func(*Flow) bool
+}
+
+// View is what a step sees when it renders. Identity is the account of a
+// settings flow, with credentials; nil in other kinds.
+type View struct {
+	Identity *identity.Identity
+	Setup    *Setup
+	Flow     *Flow
+	Schema   *schema.Schema
+	Facts    json.RawMessage // of this step's method; nil for none
+}
+
+// Exec is what a step may use while it prepares or judges.
+type Exec struct {
+	Setup   *Setup
+	Flow    *Flow
+	Schema  *schema.Schema
+	Session *session.Session // nil for nobody
+	Recent  bool             // the sign-in is recent enough to change how somebody signs in
+	Now     time.Time
+	Store   Reader
+	// Identity is the account of a settings flow, with credentials. For steps with
+	// Traits of other kinds it is a new one with the submitted traits applied.
+	// Derived is what the schema makes of the submitted traits.
+	Identity *identity.Identity
+	Derived  *identity.Derived
+	// Raw is the submitted traits as they came, for steps with Traits.
+	Raw map[string]any
+	// Headers are those of the request that the operator lets messages see.
+	Headers map[string][]string
+	// Methods lists the steps of the flow's kind that an account can use; those
+	// that any account could use for nil.
+	Methods func(*identity.Identity) []string
+
+	rand    io.Reader
+	consume func(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)
+}
+
+// Reader is what steps may read. Missing rows answer problem.ErrNotFound.
+type Reader interface {
+	Identity(ctx context.Context, id uuid.UUID) (*identity.Identity, error)
+	IdentityByIdentifier(ctx context.Context, t identity.CredentialType, identifiers ...string) (*identity.Identity, error)
+	IdentityByIdentifiers(ctx context.Context, types []identity.CredentialType, identifiers ...string) (*identity.Identity, error)
+	IdentityByRecoveryAddress(ctx context.Context, via identity.Channel, value string) (*identity.Identity, error)
+	IdentityByVerifiableAddress(ctx context.Context, via identity.Channel, value string) (*identity.Identity, error)
+}
+
+// Typed is a step whose input is a struct with json tags.
+type Typed[In any] struct {
+	Spec
+	// Prepare runs when a flow is created, before it is stored. It returns the
+	// facts to remember, nil for none, or an Await for a flow that begins further on.
+	Prepare func(context.Context, *Exec) (any, error)
+	// Render is pure: facts in, nodes out. Where a form does not begin with the
+	// anti-CSRF token, the step puts ui.CSRFToken("") in its place. Nil for steps
+	// that show nothing.
+	Render func(context.Context, View) (ui.Nodes, error)
+	// Submit judges a decoded and validated input.
+	Submit func(context.Context, *Exec, In) (Result, error)
+	// Open is Submit for a link in a mail; nil when opening the link is as good as
+	// sending the form.
+	Open func(context.Context, *Exec, In) (Result, error)
+	// Send starts the step on behalf of somebody whose address is known: the
+	// verification after a registration, a code for the only second factor. Nil
+	// for steps that send nothing.
+	Send func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
+	// Usable says whether an account can sign in with the method; nil means never.
+	Usable func(*Setup, *identity.Identity) bool
+}
+
+// Step is a step whose input type is hidden from the pipeline.
+type Step struct {
+	Spec
+	shape   *payload.Shape
+	prepare func(context.Context, *Exec) (any, error)
+	render  func(context.Context, View) (ui.Nodes, error)
+	submit  func(context.Context, *Exec, map[string]any) (Result, error)
+	open    func(context.Context, *Exec, map[string]any) (Result, error)
+	send    func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
+	usable  func(*Setup, *identity.Identity) bool
+}
+
+// Of makes a step out of a typed one. The input's shape is derived once, here.
+func Of[In any](t Typed[In]) *Step {
+	bound := func(judge func(context.Context, *Exec, In) (Result, error)) func(context.Context, *Exec, map[string]any) (Result, error) {
+		return func(ctx context.Context, x *Exec, tree map[string]any) (Result, error) {
+			var in In
+			if err := payload.Bind(tree, &in); err != nil {
+				return nil, fmt.Errorf("bind the input of %s: %w", t.Method, err)
+			}
+			return judge(ctx, x, in)
+		}
+	}
+	s := &Step{
+		Spec:    t.Spec,
+		shape:   payload.ShapeOf[In](),
+		prepare: t.Prepare,
+		render:  t.Render,
+		send:    t.Send,
+		usable:  t.Usable,
+		submit:  bound(t.Submit),
+	}
+	s.open = s.submit
+	if t.Open != nil {
+		s.open = bound(t.Open)
+	}
+	if s.render == nil {
+		s.render = func(context.Context, View) (ui.Nodes, error) { return nil, nil }
+	}
+	return s
+}
+
+// answersTo says whether a submission is meant for this step.
+func (s *Step) answersTo(f *Flow, body *payload.Body) bool {
+	if s.Accepts != nil && !s.Accepts(f) {
+		return false
+	}
+	if s.Answers != nil {
+		return s.Answers(f, body.First)
+	}
+	if body.First("method") == s.Method {
+		return true
+	}
+	return slices.ContainsFunc(s.Triggers, func(field string) bool { return body.First(field) != "" })
+}
+
+// Result is what a step found out. The set is closed.
+type Result interface{ result() }
+
+// Proved ends a login: somebody showed who they are.
+type Proved struct {
+	Identity   *identity.Identity   // with credentials
+	Method     session.Method       // the evidence
+	Credential *identity.Credential // replaces the stored one (a re-hash), nil to leave it
+	State      State                // of the flow from now on; "" keeps it
+	Effects    Effects
+}
+
+// NewIdentity ends a registration: Exec.Identity completed with a credential.
+type NewIdentity struct {
+	Identity *identity.Identity
+	Method   session.Method
+	State    State // of the flow from now on; "" keeps it
+}
+
+// Await shows the next screen: a code was sent, an account was found. The flow
+// goes on.
+type Await struct {
+	State   State          // "" keeps it
+	Stage   Stage          // screen to show; only with Screen
+	Screen  bool           // Stage and Methods count
+	Methods []string       // of the stage Prove
+	Form    []ui.Message   // replaces the messages of the form
+	Values  map[string]any // replaces what fields show; nil keeps it
+	Facts   any            // of the step's method; nil keeps them
+	Active  *string        // the method to note as active; nil for the step's
+	Quiet   bool           // a step back: the answer does not repeat the transient payload
+	Effects Effects
+}
+
+// Hand lets another method of the same kind go on: an account was found that has
+// only one way in.
+type Hand struct {
+	Method   string
+	Identity *identity.Identity
+	Typed    string // the identifier as it was typed
+}
+
+// AddressProved ends a verification.
+type AddressProved struct {
+	Address identity.Address
+	Form    []ui.Message
+	Effects Effects
+}
+
+// Recovered ends a recovery: somebody showed that an account's mailbox is theirs.
+type Recovered struct {
+	Identity uuid.UUID
+	Method   session.Method
+	Effects  Effects
+}
+
+// Replaced gives up a flow that cannot go on for a fresh one that says why.
+type Replaced struct{ Why ui.Message }
+
+// Rejected leaves the flow where it is and says why. A soft rejection is
+// answered like progress: the contract does so with wrong codes.
+type Rejected struct {
+	Form   []ui.Message
+	Fields []FieldMessage
+	Soft   bool
+}
+
+func (Proved) result()        {}
+func (NewIdentity) result()   {}
+func (Await) result()         {}
+func (Hand) result()          {}
+func (AddressProved) result() {}
+func (Recovered) result()     {}
+func (Replaced) result()      {}
+func (Rejected) result()      {}
+
+// Deny is a rejection with one message for the whole form.
+func Deny(m ui.Message) Rejected { return Rejected{Form: []ui.Message{m}} }
+
+// DenyField is a rejection with one message on a node.
+func DenyField(node string, m ui.Message) Rejected {
+	return Rejected{Fields: []FieldMessage{{Node: node, Message: m}}}
+}

@@ -1,0 +1,294 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/identity"
+	"cardea/internal/payload"
+	"cardea/internal/problem"
+	"cardea/internal/ui"
+)
+
+// Submit carries a journey on: POST (and GET) /self-service/{kind}.
+func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
+	r := e.begin(k, v)
+	r.follow()
+	if a := r.pass(ctx, r.kind.submit); a != nil {
+		return a
+	}
+	if !r.opened {
+		r.clear()
+	}
+	r.flow.Values = nil
+	body := r.resume()
+	resumed := body != nil
+	if !resumed {
+		var err error
+		if body, err = r.read(); err != nil {
+			return r.unacceptable(ctx, err)
+		}
+	}
+	step := r.pick(body)
+	switch method := body.First("method"); {
+	case step == nil && r.kind.strict && method != "":
+		return r.reject(ctx, DenyField("method", ui.New(ui.ValidationGeneric, "reason", "There is no method of that name.")))
+	case step == nil:
+		return r.reject(ctx, Deny(ui.New(r.kind.nobody)))
+	}
+	if !step.Enabled(r.Setup) {
+		return r.forward(ctx, problem.NotFound("The method was switched off by the operator."))
+	}
+	return r.judge(ctx, step, body, resumed)
+}
+
+// clear takes back what the submission before was told. A success of settings
+// stays on the form.
+func (r *run) clear() {
+	r.flow.FieldMessages = nil
+	r.flow.Messages = saved(r.flow.State)
+}
+
+// pick finds the step a submission is meant for, nil for none.
+func (r *run) pick(body *payload.Body) *Step {
+	for _, s := range r.steps[r.kind.name] {
+		if s.answersTo(r.flow, body) {
+			return s
+		}
+	}
+	for _, s := range r.steps[r.kind.name] {
+		if s.Catches && s.Enabled(r.Setup) && (s.Accepts == nil || s.Accepts(r.flow)) {
+			return s
+		}
+	}
+	return nil
+}
+
+// judge fits the submission to the step, checks it, and lets the step decide. A
+// submission that was resumed was checked for its anti-CSRF token when it came.
+func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed bool) *Answer {
+	x, err := r.exec(ctx)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	tree, rejected, err := r.fit(x, step, body)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	if rejected != nil {
+		return r.reject(ctx, *rejected)
+	}
+	if !resumed {
+		if err := r.checkCSRF(step, body); err != nil {
+			return r.unacceptable(ctx, err)
+		}
+	}
+	if step.Needs >= NeedFreshSession && !r.recent() {
+		return r.stale(ctx, step, tree)
+	}
+	submit := step.submit
+	if r.opened {
+		submit = step.open
+	}
+	result, err := submit(ctx, x, tree)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	switch result := result.(type) {
+	case Rejected:
+		if r.kind.name == Login {
+			r.clock.SleepUntil(ctx, r.now.Add(r.floor))
+		}
+		return r.reject(ctx, result)
+	case Proved:
+		return r.concludeLogin(ctx, step, result)
+	case NewIdentity:
+		return r.concludeRegistration(ctx, step, result)
+	case Await:
+		return r.await(ctx, step, result)
+	case Hand:
+		return r.hand(ctx, x, result)
+	case Changed:
+		return r.concludeSettings(ctx, step, result)
+	case Stale:
+		return r.stale(ctx, step, tree)
+	case AddressProved:
+		return r.concludeVerification(ctx, step, result)
+	case Recovered:
+		return r.concludeRecovery(ctx, step, result)
+	case Replaced:
+		return r.replace(ctx, result.Why, nil)
+	}
+	return r.forward(ctx, problem.Internal(nil))
+}
+
+// fit turns the raw submission into the step's input. What does not fit is a
+// rejection that shows what was typed.
+func (r *run) fit(x *Exec, step *Step, body *payload.Body) (map[string]any, *Rejected, error) {
+	shape := step.shape.With("transient_payload", &payload.Shape{Type: payload.Object, Open: true})
+	if step.Traits {
+		shape = shape.With("traits", x.Schema.TraitsShape())
+	}
+	tree := body.Fit(shape)
+	for alias, name := range step.Aliases {
+		if older, ok := tree[alias]; ok && tree[name] == nil {
+			tree[name] = older
+		}
+	}
+	r.echo(step, tree)
+	if raw, ok := tree["transient_payload"]; ok {
+		if _, object := raw.(map[string]any); !object {
+			return nil, nil, problem.BadRequest("The field transient_payload has to be a JSON object.")
+		}
+		transient, err := json.Marshal(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.flow.Transient = transient
+	}
+	var rejected Rejected
+	for _, violation := range payload.Check(shape, step.Required, tree) {
+		rejected.Fields = append(rejected.Fields, missing(violation))
+	}
+	if step.Traits {
+		if err := r.applyTraits(x, tree["traits"], &rejected); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(rejected.Fields)+len(rejected.Form) > 0 {
+		return nil, &rejected, nil
+	}
+	return tree, nil, nil
+}
+
+// TraitsSent is the value that says that traits were submitted, were it none.
+const TraitsSent = "traits"
+
+// echo remembers what was typed into fields that may be shown again.
+func (r *run) echo(step *Step, tree map[string]any) {
+	values := map[string]any{}
+	for _, name := range step.Echo {
+		if v, ok := tree[name]; ok {
+			values[name] = v
+		}
+	}
+	if step.Traits {
+		values[TraitsSent] = true
+	}
+	if traits, ok := tree["traits"]; ok && step.Traits {
+		Flatten(values, "traits", traits)
+	}
+	r.flow.Values = values
+}
+
+// applyTraits makes the identity that the submitted traits describe.
+func (r *run) applyTraits(x *Exec, traits any, rejected *Rejected) error {
+	if traits == nil {
+		traits = map[string]any{}
+	}
+	x.Raw, _ = traits.(map[string]any)
+	raw, err := json.Marshal(traits)
+	if err != nil {
+		return err
+	}
+	derived, violations, err := x.Schema.Validate(raw)
+	if err != nil {
+		return err
+	}
+	for _, v := range violations {
+		rejected.Fields = append(rejected.Fields, FieldMessage{Node: payload.Name(v.Path...), Message: ui.Stored{ID: ui.MessageID(v.ID), Context: v.Context}.Message()})
+	}
+	if len(violations) > 0 {
+		return nil
+	}
+	id, err := uuid.NewRandomFromReader(r.rand)
+	if err != nil {
+		return err
+	}
+	x.Derived = derived
+	if r.kind.name == Settings {
+		return nil // there is an identity already; the step decides what becomes of it
+	}
+	x.Identity = identity.New(id, x.Schema.ID(), r.now)
+	identity.Apply(x.Identity, *derived, r.now, r.newID)
+	return nil
+}
+
+// newID draws a random id.
+func (r *run) newID() uuid.UUID { return uuid.Must(uuid.NewRandomFromReader(r.rand)) }
+
+// missing is the message for an input field that is absent or of a wrong type.
+func missing(v payload.Violation) FieldMessage {
+	name := payload.Name(v.Path...)
+	if v.Kind == payload.WrongType {
+		return FieldMessage{Node: name, Message: ui.New(ui.ValidationType, "allowed_types", v.Allowed, "actual_type", v.Actual)}
+	}
+	return FieldMessage{Node: name, Message: ui.New(ui.ValidationRequired, "property", v.Path[len(v.Path)-1])}
+}
+
+// checkCSRF protects browsers by the token and native clients by refusing what
+// only browsers send.
+func (r *run) checkCSRF(step *Step, body *payload.Body) error {
+	if step.CSRF.Exempt != "" || r.flow.handedOut() {
+		return nil
+	}
+	if r.flow.Type == API {
+		if reason := r.looksLikeBrowser(); reason != "" {
+			return problem.BadRequest(reason)
+		}
+		return nil
+	}
+	token := body.First("csrf_token")
+	if r.CSRF.Matches(token) {
+		return nil
+	}
+	r.CSRF.Silent = token == ""
+	violation := r.CSRF.Violation()
+	if r.kind.renewsViolated {
+		r.CSRF.Rotate(r.rand)
+	}
+	return violation
+}
+
+// unacceptable routes an error of a submission: a 400 becomes a message on the
+// form (and loses its id), everything else is forwarded (section 3.6 of the
+// HTTP reference).
+func (r *run) unacceptable(ctx context.Context, err error) *Answer {
+	p := asProblem(err)
+	if p.Status != 400 {
+		return r.forward(ctx, err)
+	}
+	if p.ID == problem.IdentityDisabled {
+		return r.reject(ctx, Deny(ui.New(ui.LoginIdentityDisabled)))
+	}
+	r.clear()
+	reason := p.Reason
+	if reason == "" {
+		reason = p.Message
+	}
+	return r.reject(ctx, Deny(ui.New(ui.ValidationGeneric, "reason", reason)))
+}
+
+// reject keeps what was wrong with the flow and shows the form again.
+func (r *run) reject(ctx context.Context, why Rejected) *Answer {
+	r.flow.Messages = append(r.flow.Messages, why.Form...)
+	r.flow.FieldMessages = append(r.flow.FieldMessages, why.Fields...)
+	r.flow.UpdatedAt = r.now
+	if err := r.store.Write(ctx, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
+		return r.forward(ctx, err)
+	}
+	status := 400
+	if why.Soft {
+		status = r.kind.step
+	}
+	if r.navigates() {
+		return redirect(r.kind.invalidStatus, r.uiURL(r.kind.name, r.flow.ID))
+	}
+	a := r.show(ctx, status)
+	if page, ok := a.Body.(*Page); ok {
+		page.Transient = why.Soft
+	}
+	return a
+}

@@ -1,0 +1,224 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/session"
+	"cardea/internal/ui"
+)
+
+// The names of hooks that the engine carries out itself.
+const (
+	hookSession          = "session"
+	hookRevoke           = "revoke_active_sessions"
+	hookVerification     = "verification"
+	hookShowVerification = "show_verification_ui"
+	hookRequireVerified  = "require_verified_address"
+)
+
+// begun is a verification that another journey has started.
+type begun struct {
+	flow    *Flow
+	effects *prepared
+	address identity.VerifiableAddress
+	url     string // of the page; "" for native clients
+}
+
+// beginVerification starts the proof of the first address of an identity that
+// has not been proved; nil when there is nothing to prove or verification is
+// switched off. Nothing is written yet: see write.
+func (r *run) beginVerification(ctx context.Context, i *identity.Identity, s *session.Session) (*begun, error) {
+	settings := r.SelfService.Flows.ByKind(string(Verification))
+	at := unproved(i)
+	if !settings.Enabled || at < 0 {
+		return nil, nil
+	}
+	step := r.primary(Verification, settings.Use)
+	if step == nil {
+		return nil, nil
+	}
+	if r.flow.Type == Browser {
+		r.CSRF.Rotate(r.rand)
+	}
+	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Verification], now: r.now}
+	sub.flow = sub.fresh(r.flow.Type)
+	sub.inherit(r.flow, i, s)
+	x, err := sub.exec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	address := i.VerifiableAddresses[at]
+	w, err := step.send(ctx, x, identity.Address{Value: address.Value, Via: address.Via}, i)
+	if err != nil {
+		return nil, err
+	}
+	if w.State == "" {
+		return nil, nil // the method does not reach the address
+	}
+	if err := sub.proceed(step, w); err != nil {
+		return nil, err
+	}
+	p, err := r.ready(ctx, sub.flow, w.Effects)
+	if err != nil {
+		return nil, err
+	}
+	i.VerifiableAddresses[at].Status = identity.AddressSent
+	b := &begun{flow: sub.flow, effects: p, address: address}
+	if r.flow.Type == Browser {
+		b.url = r.uiURL(Verification, sub.flow.ID)
+	}
+	return b, nil
+}
+
+// unproved is the first address that has not been proved, -1 for none.
+func unproved(i *identity.Identity) int {
+	for at, a := range i.VerifiableAddresses {
+		if !a.Verified {
+			return at
+		}
+	}
+	return -1
+}
+
+// primary is the step that a kind sends with, nil when it is switched off.
+func (r *run) primary(k Kind, method string) *Step {
+	for _, s := range r.steps[k] {
+		if s.Method == method && s.send != nil && s.Enabled(r.Setup) {
+			return s
+		}
+	}
+	return nil
+}
+
+// inherit takes over where the first journey was to lead, for whom, and which
+// OAuth2 login it belongs to.
+func (r *run) inherit(origin *Flow, i *identity.Identity, s *session.Session) {
+	f := r.flow
+	f.IdentityID, f.Challenge, f.ReturnTo, f.RequestURL = &i.ID, origin.Challenge, origin.ReturnTo, origin.RequestURL
+	if s != nil {
+		f.SessionID = &s.ID
+	}
+	u, err := url.Parse(origin.RequestURL)
+	if err != nil {
+		return // it was written by us and parses
+	}
+	query := u.Query()
+	if after := query.Get("after_verification_return_to"); after != "" {
+		query.Del("after_verification_return_to")
+		query.Set("return_to", after)
+		u.RawQuery = query.Encode()
+		f.ReturnTo, f.RequestURL = after, u.String()
+	}
+}
+
+// write stores the verification in the transaction of the journey that began it.
+func (b *begun) write(tx Tx, r *run) error {
+	if b == nil {
+		return nil
+	}
+	if err := tx.InsertFlow(b.flow); err != nil {
+		return err
+	}
+	return b.effects.write(tx, r.now)
+}
+
+// proof is the address that is to be proved.
+func (b *begun) proof() identity.Address {
+	return identity.Address{Value: b.address.Value, Via: b.address.Via}
+}
+
+// next is what the client is told of it.
+func (b *begun) next() Continue {
+	return Continue{Action: ShowVerificationUI, Flow: b.flow.ID, FlowURL: b.url, Address: b.address.Value}
+}
+
+// shown says whether the client is told of the verification.
+func (r *run) shown(b *begun, hooks hookNames) bool {
+	return b != nil && (hooks.has(hookShowVerification) || r.FeatureFlags.LegacyContinueWithVerificationUI)
+}
+
+// requireVerified is the hook that lets nobody in without a proved address: it
+// starts the proof instead of a session. Nil lets the login go on.
+func (r *run) requireVerified(ctx context.Context, step *Step, i *identity.Identity) *Answer {
+	if !r.after(Login, step.Method).has(hookRequireVerified) {
+		return nil
+	}
+	if len(i.VerifiableAddresses) == 0 {
+		return r.forward(ctx, problem.New(500, "A verified address is required, but the identity schema knows no verifiable address.").
+			Named(problem.InvalidConfiguration))
+	}
+	for _, a := range i.VerifiableAddresses {
+		if a.Verified {
+			return nil
+		}
+	}
+	if r.FeatureFlags.LegacyRequireVerifiedLoginError && step.Method == "password" {
+		return r.reject(ctx, Deny(ui.New(ui.ValidationAddressNotVerified)))
+	}
+	b, err := r.beginVerification(ctx, i, nil)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	p := problem.New(403, "An address of the account has to be verified first.").Named(problem.SessionVerifiedRequired)
+	p.Code = 400
+	if b == nil {
+		return r.forward(ctx, p)
+	}
+	err = r.store.Write(ctx, func(tx Tx) error {
+		if err := b.write(tx, r); err != nil {
+			return err
+		}
+		return tx.MarkAddress(b.proof(), identity.AddressSent, r.now)
+	})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	page := r.uiURL(Verification, b.flow.ID)
+	if !r.JSON {
+		return redirect(303, page)
+	}
+	b.url = page
+	return envelope(p.Detail("continue_with", []Continue{b.next()}))
+}
+
+// concludeVerification ends a verification: the address is proved.
+func (r *run) concludeVerification(ctx context.Context, step *Step, result AddressProved) *Answer {
+	f := r.flow
+	to, err := r.ReturnTo(f.ReturnTo, r.defaultReturn(Verification, step.Method))
+	if err != nil { // a place that is not allowed any more silently becomes the default
+		to = r.defaultReturn(Verification, step.Method)
+	}
+	f.State, f.Active, f.Messages, f.FieldMessages, f.Values = PassedChallenge, step.Method, result.Form, nil, nil
+	if err := f.remember(continueKey, continueFacts{URL: to, Group: step.Group}); err != nil {
+		return r.forward(ctx, err)
+	}
+	if r.opened && f.Type == Browser {
+		r.rebind()
+	}
+	result.Effects.Verified = append(result.Effects.Verified, result.Address)
+	p, err := r.ready(ctx, f, result.Effects)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.store.Write(ctx, func(tx Tx) error {
+		if err := p.write(tx, r.now); err != nil {
+			return err
+		}
+		return tx.UpdateFlow(f)
+	})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	return r.progress(ctx, false)
+}
+
+// continueKey is where a verification keeps where it leads once it is over.
+const continueKey = "continue"
+
+type continueFacts struct {
+	URL   string   `json:"url"`
+	Group ui.Group `json:"group"`
+}

@@ -1,0 +1,188 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+)
+
+// Identity reads an identity with addresses and credentials.
+func (t *Tenant) Identity(ctx context.Context, id uuid.UUID) (*identity.Identity, error) {
+	return readIdentity(t.db, t.read(ctx), "i.tenant = ? AND i.id = ?", t.id, idBytes(id))
+}
+
+// IdentityByExternalID reads the identity that an application knows by a name of
+// its own, with addresses and credentials.
+func (t *Tenant) IdentityByExternalID(ctx context.Context, external string) (*identity.Identity, error) {
+	return readIdentity(t.db, t.read(ctx), "i.tenant = ? AND i.external_id = ?", t.id, external)
+}
+
+// IdentityByIdentifier reads the identity that has a credential of type ct with one
+// of the identifiers, with addresses and credentials. When several match, the one
+// whose identifier is named first counts.
+func (t *Tenant) IdentityByIdentifier(ctx context.Context, ct identity.CredentialType, identifiers ...string) (*identity.Identity, error) {
+	return t.IdentityByIdentifiers(ctx, []identity.CredentialType{ct}, identifiers...)
+}
+
+// IdentityByIdentifiers is IdentityByIdentifier for credentials of several types.
+func (t *Tenant) IdentityByIdentifiers(ctx context.Context, types []identity.CredentialType, identifiers ...string) (*identity.Identity, error) {
+	types, identifiers = distinct(types), distinct(identifiers)
+	if len(types) == 0 || len(identifiers) == 0 {
+		return nil, problem.ErrNotFound
+	}
+	typeList, args := padded(types, func(t identity.CredentialType) any { return string(t) })
+	valueList, values := padded(identifiers, func(s string) any { return s })
+	// The first identifier has the smallest rank; unlisted ones cannot match.
+	rank := "CASE k.identifier" + strings.Repeat(" WHEN ? THEN ?", len(values)) + " END"
+	args = append(append([]any{t.id}, args...), values...)
+	for i, v := range values {
+		args = append(args, v, int64(i))
+	}
+	args = append(args, t.id)
+	return readIdentity(t.db, t.read(ctx), "i.id = (SELECT k.identity_id FROM credential_identifiers k WHERE k.tenant = ?"+
+		" AND k.type IN ("+typeList+") AND k.identifier IN ("+valueList+") ORDER BY "+rank+" LIMIT 1) AND i.tenant = ?", args...)
+}
+
+// IdentityByVerifiableAddress reads the identity that has an address to verify,
+// with addresses and credentials.
+func (t *Tenant) IdentityByVerifiableAddress(ctx context.Context, via identity.Channel, value string) (*identity.Identity, error) {
+	return t.identityByAddress(ctx, "verifiable_addresses", via, value)
+}
+
+// IdentityByRecoveryAddress reads the identity that an address can win back, with
+// addresses and credentials.
+func (t *Tenant) IdentityByRecoveryAddress(ctx context.Context, via identity.Channel, value string) (*identity.Identity, error) {
+	return t.identityByAddress(ctx, "recovery_addresses", via, value)
+}
+
+func (t *Tenant) identityByAddress(ctx context.Context, table string, via identity.Channel, value string) (*identity.Identity, error) {
+	return readIdentity(t.db, t.read(ctx), "i.id = (SELECT a.identity_id FROM "+table+
+		" a WHERE a.tenant = ? AND a.via = ? AND a.value = ?) AND i.tenant = ?", t.id, string(via), value, t.id)
+}
+
+// Identity reads an identity with addresses and credentials, as the transaction
+// sees it. Databases that lock rows keep it locked until the transaction ends.
+func (x *Tx) Identity(id uuid.UUID) (*identity.Identity, error) {
+	return readIdentity(x.db, x.c, "i.tenant = ? AND i.id = ?"+x.db.dialect.lockRow, x.tenant, idBytes(id))
+}
+
+func readIdentity(db *DB, c conn, where string, args ...any) (*identity.Identity, error) {
+	var i identity.Identity
+	var kids identityChildren
+	if err := one(c, db.texts.identityWith+where, args, append(identityDest(&i), kids.dest(true)...)...); err != nil {
+		return nil, err
+	}
+	return &i, kids.join(&i)
+}
+
+// identityDest is where identityColumns go.
+func identityDest(i *identity.Identity) []any {
+	return []any{
+		&i.ID, textOrEmpty{&i.ExternalID}, &i.SchemaID, (*string)(&i.State), timeOrNil{&i.StateChangedAt},
+		jsonAt{&i.Traits}, jsonAt{&i.MetadataPublic}, jsonAt{&i.MetadataAdmin}, idOrNil{&i.OrganizationID},
+		&i.AvailableAAL, timeAt{&i.CreatedAt}, timeAt{&i.UpdatedAt},
+	}
+}
+
+// identityChildren are the aggregated child rows of one identity.
+type identityChildren struct {
+	verifiable, recovery, credentials, identifiers []byte
+}
+
+func (k *identityChildren) dest(credentials bool) []any {
+	if credentials {
+		return []any{&k.verifiable, &k.recovery, &k.credentials, &k.identifiers}
+	}
+	return []any{&k.verifiable, &k.recovery}
+}
+
+// addressRow is an address of either table.
+type addressRow struct {
+	ID         uuid.UUID `json:"id"`
+	Via        string    `json:"via"`
+	Value      string    `json:"value"`
+	Verified   int       `json:"verified"`
+	VerifiedAt *int64    `json:"verified_at"`
+	Status     string    `json:"status"`
+	CreatedAt  int64     `json:"created_at"`
+	UpdatedAt  int64     `json:"updated_at"`
+}
+
+type credentialRow struct {
+	ID        uuid.UUID `json:"id"`
+	Type      string    `json:"type"`
+	Config    string    `json:"config"`
+	Version   int       `json:"version"`
+	CreatedAt int64     `json:"created_at"`
+	UpdatedAt int64     `json:"updated_at"`
+}
+
+type identifierRow struct {
+	Type       string `json:"type"`
+	Identifier string `json:"identifier"`
+}
+
+// join hangs the child rows on their identity, ordered by id.
+func (k *identityChildren) join(i *identity.Identity) error {
+	verifiable, err := rowsIn[addressRow](k.verifiable)
+	if err != nil {
+		return err
+	}
+	recovery, err := rowsIn[addressRow](k.recovery)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(verifiable, byID)
+	slices.SortFunc(recovery, byID)
+	for _, r := range verifiable {
+		i.VerifiableAddresses = append(i.VerifiableAddresses, identity.VerifiableAddress{
+			ID: r.ID, Value: r.Value, Via: identity.Channel(r.Via), Verified: r.Verified != 0,
+			VerifiedAt: timeOfNil(r.VerifiedAt), Status: identity.AddressStatus(r.Status),
+			CreatedAt: timeOf(r.CreatedAt), UpdatedAt: timeOf(r.UpdatedAt),
+		})
+	}
+	for _, r := range recovery {
+		i.RecoveryAddresses = append(i.RecoveryAddresses, identity.RecoveryAddress{
+			ID: r.ID, Value: r.Value, Via: identity.Channel(r.Via),
+			CreatedAt: timeOf(r.CreatedAt), UpdatedAt: timeOf(r.UpdatedAt),
+		})
+	}
+	if k.credentials == nil {
+		return nil
+	}
+	return k.joinCredentials(i)
+}
+
+func byID(a, b addressRow) int { return bytes.Compare(a.ID[:], b.ID[:]) }
+
+func (k *identityChildren) joinCredentials(i *identity.Identity) error {
+	credentials, err := rowsIn[credentialRow](k.credentials)
+	if err != nil {
+		return err
+	}
+	identifiers, err := rowsIn[identifierRow](k.identifiers)
+	if err != nil {
+		return err
+	}
+	byType := make(map[string][]string, len(credentials))
+	for _, r := range identifiers {
+		byType[r.Type] = append(byType[r.Type], r.Identifier)
+	}
+	i.Credentials = make(map[identity.CredentialType]identity.Credential, len(credentials))
+	for _, r := range credentials {
+		slices.Sort(byType[r.Type])
+		i.Credentials[identity.CredentialType(r.Type)] = identity.Credential{
+			ID: r.ID, Type: identity.CredentialType(r.Type), Identifiers: byType[r.Type],
+			Config: json.RawMessage(r.Config), Version: r.Version,
+			CreatedAt: timeOf(r.CreatedAt), UpdatedAt: timeOf(r.UpdatedAt),
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/identity"
+)
+
+// IdentifierMatch selects identities by their credentials' identifiers: any of the
+// types with any of the values.
+type IdentifierMatch struct {
+	Types  []identity.CredentialType
+	Values []string
+	Prefix bool // the values are beginnings
+}
+
+// IdentityFilter selects a page of identities, ordered by id. Conditions that are
+// set all have to hold; of Identifiers one is enough.
+type IdentityFilter struct {
+	IDs            []uuid.UUID
+	OrganizationID *uuid.UUID
+	Identifiers    []IdentifierMatch
+	After          uuid.UUID // the last id of the page before; zero for the first page
+	Offset         int       // rows to skip; for the legacy way of paging only
+	Limit          int       // rows at most; required
+	Credentials    bool      // load credentials too
+}
+
+// Identities lists identities with addresses.
+func (t *Tenant) Identities(ctx context.Context, f IdentityFilter) ([]*identity.Identity, error) {
+	if f.Limit <= 0 {
+		return nil, errors.New("a list of identities needs a limit")
+	}
+	query := t.db.texts.identity
+	if f.Credentials {
+		query = t.db.texts.identityWith
+	}
+	where, args := f.where(t.id)
+	var list []*identity.Identity
+	args = append(args, int64(f.Limit), int64(f.Offset))
+	err := t.read(ctx).query(query+where+" ORDER BY i.id LIMIT ? OFFSET ?", args, func(rows *sql.Rows) error {
+		var i identity.Identity
+		var kids identityChildren
+		if err := rows.Scan(append(identityDest(&i), kids.dest(f.Credentials)...)...); err != nil {
+			return err
+		}
+		list = append(list, &i)
+		return kids.join(&i)
+	})
+	return list, err
+}
+
+// CountIdentities counts all identities.
+func (t *Tenant) CountIdentities(ctx context.Context) (n int, err error) {
+	err = one(t.read(ctx), "SELECT count(*) FROM identities WHERE tenant = ?", []any{t.id}, &n)
+	return n, err
+}
+
+func (f *IdentityFilter) where(tenant int64) (where string, args []any) {
+	where, args = "i.tenant = ?", []any{tenant}
+	if f.After != uuid.Nil {
+		where += " AND i.id > ?"
+		args = append(args, idBytes(f.After))
+	}
+	if f.IDs != nil {
+		ids, values := padded(append(f.IDs[:len(f.IDs):len(f.IDs)], uuid.Nil), idBytes)
+		where += " AND i.id IN (" + ids + ")"
+		args = append(args, values...)
+	}
+	if f.OrganizationID != nil {
+		where += " AND i.organization_id = ?"
+		args = append(args, idBytes(*f.OrganizationID))
+	}
+	if len(f.Identifiers) > 0 {
+		matches, values := matching(tenant, f.Identifiers)
+		where += " AND i.id IN (" + matches + ")"
+		args = append(args, values...)
+	}
+	return where, args
+}
+
+// matching selects the ids of identities by identifier. Every branch walks the
+// primary key of the identifiers.
+func matching(tenant int64, matches []IdentifierMatch) (string, []any) {
+	var branches []string
+	var args []any
+	for _, m := range matches {
+		if len(m.Types) == 0 || len(m.Values) == 0 {
+			continue
+		}
+		types, typeArgs := padded(distinct(m.Types), func(t identity.CredentialType) any { return string(t) })
+		head := "SELECT identity_id FROM credential_identifiers WHERE tenant = ? AND type IN (" + types + ") AND "
+		if !m.Prefix {
+			values, valueArgs := padded(distinct(m.Values), func(s string) any { return s })
+			branches = append(branches, head+"identifier IN ("+values+")")
+			args = append(append(append(args, tenant), typeArgs...), valueArgs...)
+			continue
+		}
+		for _, v := range m.Values {
+			branches = append(branches, head+"identifier >= ? AND identifier < ?")
+			args = append(append(append(args, tenant), typeArgs...), v, v+beyond)
+		}
+	}
+	if branches == nil {
+		return "SELECT NULL", nil
+	}
+	return strings.Join(branches, " UNION ALL "), args
+}
+
+// beyond is the last code point: no text sorts behind a prefix with it.
+const beyond = "\U0010FFFF"
+
+// distinct drops repetitions and keeps the order.
+func distinct[T comparable](list []T) []T {
+	var out []T
+	for _, v := range list {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+)
+
+// CreateIdentity stores an identity with its credentials and addresses. Ids and
+// times that are zero are filled in. When a unique value is taken nothing of the
+// identity stays behind, and the transaction may go on.
+func (x *Tx) CreateIdentity(i *identity.Identity) error {
+	return x.createOne(i)
+}
+
+// CreateIdentities stores many identities in few statements, and tells for each
+// how it went: nil, *problem.ConflictError, or the failure that ends all of them.
+// Of two that want the same unique value the first gets it.
+func (x *Tx) CreateIdentities(list []*identity.Identity) []error {
+	errs := make([]error, len(list))
+	if len(list) == 1 {
+		errs[0] = x.createOne(list[0])
+		return errs
+	}
+	if _, err := x.c.exec("SAVEPOINT identities"); err != nil {
+		return fill(errs, err)
+	}
+	conflict, err := x.insertIdentities(list)
+	if err != nil {
+		return fill(errs, err)
+	}
+	if conflict != "" {
+		// Somebody's value is taken. All of them are undone and made one by one, to
+		// learn whose; imports without conflicts never come here.
+		if _, err := x.c.exec("ROLLBACK TO SAVEPOINT identities"); err != nil {
+			return fill(errs, err)
+		}
+		for k, i := range list {
+			errs[k] = x.createOne(i)
+			var taken *problem.ConflictError
+			if errs[k] != nil && !errors.As(errs[k], &taken) {
+				return fill(errs, errs[k])
+			}
+		}
+	}
+	if _, err := x.c.exec("RELEASE SAVEPOINT identities"); err != nil {
+		return fill(errs, err)
+	}
+	return errs
+}
+
+// createOne removes what it inserted when a value is taken. The row of another
+// identity with the same id is not touched.
+func (x *Tx) createOne(i *identity.Identity) error {
+	table, err := x.insertIdentities([]*identity.Identity{i})
+	if err != nil || table == "" {
+		return err
+	}
+	taken, err := x.conflict(i, table)
+	if err != nil {
+		return err
+	}
+	if table != "identities" {
+		if _, err := x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(i.ID)); err != nil {
+			return err
+		}
+	}
+	return taken
+}
+
+func fill(errs []error, err error) []error {
+	for k := range errs {
+		errs[k] = err
+	}
+	return errs
+}
+
+// insertIdentities inserts and names the table where a unique value was taken.
+func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err error) {
+	var rows, credentials, identifiers, verifiable, recovery []any
+	for _, i := range list {
+		x.complete(i)
+		if err := sound(i); err != nil {
+			return "", err
+		}
+		rows = append(rows, x.identityRow(i)...)
+		credentials = append(credentials, x.credentialRows(i.ID, creds(i))...)
+		identifiers = append(identifiers, x.identifierRows(i.ID, identifiersOf(i))...)
+		verifiable = append(verifiable, x.verifiableRows(i.ID, i.VerifiableAddresses)...)
+		recovery = append(recovery, x.recoveryRows(i.ID, i.RecoveryAddresses)...)
+	}
+	for _, step := range []struct {
+		table string
+		in    *inserter
+		args  []any
+	}{
+		{"identities", x.db.texts.identities, rows},
+		{"credentials", x.db.texts.credentials, credentials},
+		{"credential_identifiers", x.db.texts.identifiers, identifiers},
+		{"verifiable_addresses", x.db.texts.verifiable, verifiable},
+		{"recovery_addresses", x.db.texts.recovery, recovery},
+	} {
+		if taken, err := x.insertNew(step.in, step.args); err != nil || taken {
+			return step.table, err
+		}
+	}
+	return "", nil
+}
+
+// insertNew inserts rows and says whether a unique value kept one of them out.
+func (x *Tx) insertNew(in *inserter, args []any) (taken bool, err error) {
+	n, err := in.run(x.c, args)
+	if err != nil && x.db.dialect.unique(err) {
+		return true, nil
+	}
+	return err == nil && int(n) < len(args)/in.width, err
+}
+
+// complete gives ids and times to what has none.
+func (x *Tx) complete(i *identity.Identity) {
+	now := x.db.clock.Now()
+	x.stamp(&i.ID, &i.CreatedAt, &i.UpdatedAt, now)
+	for ct, c := range i.Credentials {
+		c.Type = ct
+		x.stamp(&c.ID, &c.CreatedAt, &c.UpdatedAt, now)
+		i.Credentials[ct] = c
+	}
+	for k := range i.VerifiableAddresses {
+		a := &i.VerifiableAddresses[k]
+		x.stamp(&a.ID, &a.CreatedAt, &a.UpdatedAt, now)
+	}
+	for k := range i.RecoveryAddresses {
+		a := &i.RecoveryAddresses[k]
+		x.stamp(&a.ID, &a.CreatedAt, &a.UpdatedAt, now)
+	}
+}
+
+func (x *Tx) stamp(id *uuid.UUID, created, updated *time.Time, now time.Time) {
+	if *id == uuid.Nil {
+		*id = x.db.newID()
+	}
+	if created.IsZero() {
+		*created = now.Truncate(time.Microsecond)
+	}
+	if updated.IsZero() {
+		*updated = *created
+	}
+}
+
+// sound refuses text that would come back as something else.
+func sound(i *identity.Identity) error {
+	for _, c := range i.Credentials {
+		for _, id := range c.Identifiers {
+			if !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
+				return fmt.Errorf("an identifier of the %s credential is not text", c.Type)
+			}
+		}
+	}
+	return nil
+}
+
+func (x *Tx) identityRow(i *identity.Identity) []any {
+	return []any{
+		x.tenant, idBytes(i.ID), textOrNull(i.ExternalID), i.SchemaID, string(i.State), microsOrNull(i.StateChangedAt),
+		string(i.Traits), jsonOrNull(i.MetadataPublic), jsonOrNull(i.MetadataAdmin), idOrNull(i.OrganizationID),
+		i.AvailableAAL, micros(i.CreatedAt), micros(i.UpdatedAt),
+	}
+}
+
+// creds lists the credentials by type, so that statements are the same every time.
+func creds(i *identity.Identity) []identity.Credential {
+	list := make([]identity.Credential, 0, len(i.Credentials))
+	for _, c := range i.Credentials {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b identity.Credential) int { return strings.Compare(string(a.Type), string(b.Type)) })
+	return list
+}
+
+// identifiersOf lists all identifiers of an identity, each once.
+func identifiersOf(i *identity.Identity) []identifierRow {
+	var list []identifierRow
+	for _, c := range creds(i) {
+		for _, id := range distinct(c.Identifiers) {
+			list = append(list, identifierRow{Type: string(c.Type), Identifier: id})
+		}
+	}
+	return list
+}
+
+func (x *Tx) credentialRows(owner uuid.UUID, list []identity.Credential) (args []any) {
+	for _, c := range list {
+		config := string(c.Config)
+		if config == "" {
+			config = "{}"
+		}
+		args = append(args, x.tenant, idBytes(owner), string(c.Type), idBytes(c.ID), config, int64(c.Version),
+			micros(c.CreatedAt), micros(c.UpdatedAt))
+	}
+	return args
+}
+
+func (x *Tx) identifierRows(owner uuid.UUID, list []identifierRow) (args []any) {
+	for _, r := range list {
+		args = append(args, x.tenant, r.Type, r.Identifier, idBytes(owner))
+	}
+	return args
+}
+
+func (x *Tx) verifiableRows(owner uuid.UUID, list []identity.VerifiableAddress) (args []any) {
+	for _, a := range list {
+		args = append(args, x.tenant, idBytes(owner), idBytes(a.ID), string(a.Via), a.Value, flag(a.Verified),
+			microsOrNull(a.VerifiedAt), string(a.Status), micros(a.CreatedAt), micros(a.UpdatedAt))
+	}
+	return args
+}
+
+func (x *Tx) recoveryRows(owner uuid.UUID, list []identity.RecoveryAddress) (args []any) {
+	for _, a := range list {
+		args = append(args, x.tenant, idBytes(owner), idBytes(a.ID), string(a.Via), a.Value,
+			micros(a.CreatedAt), micros(a.UpdatedAt))
+	}
+	return args
+}
+
+// DeleteIdentity removes an identity and all that hangs on it: credentials,
+// addresses, sessions and flows. ErrNotFound when there is none.
+func (x *Tx) DeleteIdentity(id uuid.UUID) error {
+	if _, err := x.c.exec("DELETE FROM flows WHERE tenant = ? AND identity_id = ?", x.tenant, idBytes(id)); err != nil {
+		return err
+	}
+	return touched(x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(id)))
+}
+
+// CreateIdentity stores an identity in a transaction of its own.
+func (t *Tenant) CreateIdentity(ctx context.Context, i *identity.Identity) error {
+	return t.Tx(ctx, func(x *Tx) error { return x.CreateIdentity(i) })
+}
+
+// CreateIdentities stores many identities in one transaction, and tells for each
+// whether it conflicted. The second result is a failure of all.
+func (t *Tenant) CreateIdentities(ctx context.Context, list []*identity.Identity) (conflicts []error, err error) {
+	err = t.Tx(ctx, func(x *Tx) error {
+		conflicts = x.CreateIdentities(list)
+		for _, e := range conflicts {
+			var taken *problem.ConflictError
+			if e != nil && !errors.As(e, &taken) {
+				return e
+			}
+		}
+		return nil
+	})
+	return conflicts, err
+}
+
+// UpdateIdentity changes an identity in a transaction of its own.
+func (t *Tenant) UpdateIdentity(ctx context.Context, i *identity.Identity) error {
+	return t.Tx(ctx, func(x *Tx) error { return x.UpdateIdentity(i) })
+}
+
+// DeleteIdentity deletes an identity in a transaction of its own.
+func (t *Tenant) DeleteIdentity(ctx context.Context, id uuid.UUID) error {
+	return t.Tx(ctx, func(x *Tx) error { return x.DeleteIdentity(id) })
+}

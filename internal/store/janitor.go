@@ -1,0 +1,36 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// expiring are the tables whose rows end, as data for the janitor. A condition
+// compares with one time.
+var expiring = []struct{ table, key, condition string }{
+	{"flows", "tenant, id", "expires_at < ?"},
+	{"sessions", "tenant, id", "expires_at < ?"},
+	{"one_time", "tenant, purpose, subject, key_hash", "expires_at < ?"},
+	{"session_token_exchanges", "tenant, init_hash", "expires_at < ?"},
+	{"error_containers", "tenant, id", "created_at < ?"},
+}
+
+// Sweep deletes rows that ended before a time, at most batch of each table and each
+// table in a transaction of its own, so that others' writes come in between. It
+// tells how many went; fewer than batch of every table means that all are gone.
+// Error containers have no end of their own and go by their age.
+func (s *System) Sweep(ctx context.Context, before time.Time, batch int) (deleted int, more bool, err error) {
+	for _, query := range s.db.texts.sweeps {
+		var n int64
+		err := s.db.writes.write(ctx, func(c conn) (err error) {
+			n, err = c.exec(query, micros(before), int64(batch))
+			return err
+		})
+		if err != nil {
+			return deleted, false, err
+		}
+		deleted += int(n)
+		more = more || n >= int64(batch)
+	}
+	return deleted, more, nil
+}

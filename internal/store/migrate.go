@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migration is one step of the schema.
+type Migration struct {
+	Version   int64
+	Name      string    // of its file
+	AppliedAt time.Time // zero while it is pending; the database's own clock
+}
+
+// Migrate brings the schema up to date. There is no way back. Several processes may
+// migrate one database at once: a migration is one transaction that only one of
+// them can commit, and the others find it done.
+func (db *DB) Migrate(ctx context.Context) error {
+	return db.withMigrations(func(p *goose.Provider) error {
+		const attempts = 10
+		var err error
+		for range attempts {
+			if _, err = p.Up(ctx); err == nil {
+				return nil
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			var partial *goose.PartialError
+			if !errors.As(err, &partial) && !isBusy(err) {
+				break
+			}
+		}
+		return fmt.Errorf("migrating: %w", err)
+	})
+}
+
+// Status lists all migrations, oldest first.
+func (db *DB) Status(ctx context.Context) ([]Migration, error) {
+	var list []Migration
+	err := db.withMigrations(func(p *goose.Provider) error {
+		status, err := p.Status(ctx)
+		if err != nil {
+			return fmt.Errorf("reading the schema's version: %w", err)
+		}
+		for _, s := range status {
+			list = append(list, Migration{Version: s.Source.Version, Name: s.Source.Path, AppliedAt: s.AppliedAt})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Pending says whether a migration is missing.
+func (db *DB) Pending(ctx context.Context) (bool, error) {
+	list, err := db.Status(ctx)
+	for _, m := range list {
+		if m.AppliedAt.IsZero() {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// withMigrations opens a connection of its own for the time of fn. Its transactions
+// take the write lock when they begin, so that two of them cannot interleave.
+func (db *DB) withMigrations(fn func(*goose.Provider) error) (err error) {
+	folder, err := fs.Sub(migrations, "migrations/"+db.dialect.name)
+	if err != nil {
+		return err
+	}
+	conn, err := db.migrationPool()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	p, err := goose.NewProvider(db.dialect.goose, conn, folder,
+		goose.WithTableName("schema_migrations"), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	return fn(p)
+}
+
+func (db *DB) migrationPool() (*sql.DB, error) {
+	return openSQLitePool(db.source.sqliteDSN(true)+"&_txlock=immediate", 1)
+}

@@ -1,0 +1,183 @@
+// Package store owns every row: it keeps the aggregates of the other packages in
+// a relational database and answers with domain values, never with rows.
+//
+// It refuses business rules (it stores what it is given), secrets in the clear
+// (tokens and codes arrive hashed, payloads encrypted), and callers without a
+// tenant: every query hangs off DB.Tenant; DB.System is for background jobs.
+//
+// Invariants:
+//   - a read of a row that is not there answers problem.ErrNotFound, a taken unique
+//     value *problem.ConflictError, a database that is too busy a problem of status 503;
+//   - a write is acknowledged only after it is durable;
+//   - times come back in UTC, cut to microseconds;
+//   - statements are prepared once per connection, and no statement text holds a value.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/clock"
+)
+
+// TenantID names a tenant. It is a small number because it leads every key.
+type TenantID int64
+
+// DefaultTenant is the only tenant of an installation that does not ask for more.
+const DefaultTenant TenantID = 1
+
+// Options say which database to open and with what.
+type Options struct {
+	// DSN names the database: "memory" for a private temporary file that is deleted
+	// on Close, or a "sqlite://" address.
+	DSN string
+	// Clock gives created_at and updated_at; nil for the system's.
+	Clock clock.Clock
+	// NewID gives ids to child rows that come without one; nil for random UUIDs.
+	NewID func() uuid.UUID
+	// Queue is how many writes may wait for their turn before further ones are
+	// refused with a 503; 0 for 1024.
+	Queue int
+}
+
+// DB is one open database. Safe for concurrent use.
+type DB struct {
+	dialect *dialect
+	texts   *texts
+	clock   clock.Clock
+	newID   func() uuid.UUID
+	source  source
+	reads   *pool
+	writes  writer
+	stats   counters
+	cleanup func() error
+}
+
+// writer runs functions in transactions.
+type writer interface {
+	// write runs fn in a transaction of its own and returns once that is durable or
+	// undone. fn may run more than once.
+	write(ctx context.Context, fn func(conn) error) error
+	close() error
+}
+
+// counters count work since the database was opened.
+type counters struct {
+	statements, writes, commits atomic.Uint64
+}
+
+// Stats is the work done since the database was opened.
+type Stats struct {
+	Statements uint64 // statements run, without those that begin and end transactions
+	Writes     uint64 // transactions asked for
+	Commits    uint64 // transactions committed by the database; fewer when writes travelled together
+}
+
+// Stats reads the counters.
+func (db *DB) Stats() Stats {
+	return Stats{db.stats.statements.Load(), db.stats.writes.Load(), db.stats.commits.Load()}
+}
+
+// Open opens a database. It does not migrate, except a "memory" one, which would
+// be of no use otherwise. The caller closes it.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	src, err := parseDSN(o.DSN)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{source: src, dialect: src.dialect, clock: o.Clock, newID: o.NewID}
+	if db.clock == nil {
+		db.clock = clock.System{}
+	}
+	if db.newID == nil {
+		db.newID = uuid.New
+	}
+	if o.Queue <= 0 {
+		o.Queue = 1024
+	}
+	db.texts = newTexts(db.dialect)
+	if err := db.dialect.open(ctx, db, o.Queue); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if src.temporary {
+		if err := db.Migrate(ctx); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	return db, nil
+}
+
+// Dialect is the name of the database in use: "sqlite".
+func (db *DB) Dialect() string { return db.dialect.name }
+
+// Warnings are sentences for the operator about parts of the DSN that have no
+// effect. They contain no secrets.
+func (db *DB) Warnings() []string { return db.source.warnings }
+
+// Close finishes the writes that wait, and closes all connections.
+func (db *DB) Close() error {
+	var errs []error
+	if db.writes != nil {
+		errs = append(errs, db.writes.close())
+	}
+	if db.reads != nil {
+		errs = append(errs, db.reads.close())
+	}
+	if db.cleanup != nil {
+		errs = append(errs, db.cleanup())
+	}
+	return errors.Join(errs...)
+}
+
+// Ping says whether the database answers.
+func (db *DB) Ping(ctx context.Context) error { return db.reads.db.PingContext(ctx) }
+
+// Tenant is the handle from which all queries of one tenant hang.
+func (db *DB) Tenant(id TenantID) *Tenant { return &Tenant{db: db, id: int64(id)} }
+
+// System is the handle of background jobs, which work for all tenants.
+func (db *DB) System() *System { return &System{db: db} }
+
+// Tenant reads and writes the rows of one tenant.
+type Tenant struct {
+	db *DB
+	id int64
+}
+
+// System works across tenants. For package task alone.
+type System struct{ db *DB }
+
+// Tx is one transaction of one tenant. It ends with the function it was given to.
+// After an error other than *problem.ConflictError of CreateIdentity the
+// function must return it.
+type Tx struct {
+	db     *DB
+	tenant int64
+	c      conn
+}
+
+// Tx runs fn in a transaction: all of its writes happen, or none. fn does nothing
+// but call methods of its Tx, and may run more than once, so it must not build on
+// what an earlier run left behind. It may share a commit with other transactions;
+// none sees the others' failures. A panic in fn comes back as a *PanicError.
+func (t *Tenant) Tx(ctx context.Context, fn func(*Tx) error) error {
+	return t.db.writes.write(ctx, func(c conn) error {
+		return fn(&Tx{db: t.db, tenant: t.id, c: c})
+	})
+}
+
+// read is where reads outside of transactions run.
+func (t *Tenant) read(ctx context.Context) conn { return t.db.reads.on(ctx) }
+
+// conn runs statements: a connection of the read pool or a transaction. Its
+// context is bound already.
+type conn interface {
+	// exec runs a statement and tells how many rows it touched.
+	exec(query string, args ...any) (int64, error)
+	// query calls each for every row; each must only scan.
+	query(query string, args []any, each func(*sql.Rows) error) error
+}

@@ -1,0 +1,62 @@
+package profile
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/flow"
+	"cardea/internal/identity"
+	"cardea/internal/ui"
+)
+
+// settings changes the traits of an account. What is submitted replaces all of
+// them.
+func settings() *flow.Step {
+	return flow.Of(flow.Typed[struct{}]{
+		Spec: flow.Spec{
+			Kind: flow.Settings, Method: "profile", Group: ui.Profile,
+			Needs:       flow.NeedSession,
+			Traits:      true,
+			ParksAlways: true,
+			Enabled:     func(s *flow.Setup) bool { return s.SelfService.Methods.Profile.Enabled },
+		},
+		Render: renderSettings,
+		Submit: submitSettings,
+	})
+}
+
+func renderSettings(_ context.Context, v flow.View) (ui.Nodes, error) {
+	nodes := flow.TraitNodes(v.Schema, ui.Profile)
+	if _, sent := v.Flow.Values[flow.TraitsSent]; v.Identity != nil && !sent {
+		var traits map[string]any
+		if err := json.Unmarshal(v.Identity.Traits, &traits); err != nil {
+			return nil, err
+		}
+		values := map[string]any{}
+		flow.Flatten(values, "traits", traits)
+		for name, value := range values {
+			nodes.SetValue(name, value)
+		}
+	}
+	return append(nodes, ui.Submit(ui.Profile, "method", "profile", ui.New(ui.LabelSave))), nil
+}
+
+// submitSettings stores the traits and what follows from them. A change of how
+// somebody signs in or is reached needs a recent sign-in.
+func submitSettings(_ context.Context, x *flow.Exec, _ struct{}) (flow.Result, error) {
+	if identity.TouchesSignIn(x.Identity, *x.Derived) && !x.Recent {
+		return flow.Stale{}, nil
+	}
+	derived, now := *x.Derived, x.Now
+	return flow.Changed{Apply: func(i *identity.Identity) error {
+		apply(i, derived, now)
+		return nil
+	}}, nil
+}
+
+func apply(i *identity.Identity, derived identity.Derived, now time.Time) {
+	identity.Apply(i, derived, now, uuid.New)
+}

@@ -1,0 +1,196 @@
+package httpapi
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"cardea/internal/flow"
+	"cardea/internal/payload"
+	"cardea/internal/problem"
+	"cardea/internal/session"
+)
+
+// caller is who a request comes from, as far as its credentials tell.
+type caller struct {
+	session *session.Session // active; nil for nobody
+	token   string           // the token that was presented
+	// stale says that the session cookie ends earlier than the session does, or
+	// does not say; whoami writes such a cookie again.
+	stale bool
+	asked bool // any credential was there at all
+}
+
+// caller finds the session of a request: X-Session-Token, then the session
+// cookie, then the bearer token. The header wins even when it is wrong.
+func (s *Server) caller(ctx context.Context, r *http.Request, set *compiled) (caller, error) {
+	c := caller{token: r.Header.Get("X-Session-Token")}
+	var expires time.Time
+	fromCookie := false
+	if c.token == "" {
+		if _, err := r.Cookie(set.Session.Cookie.Name); err == nil {
+			c.asked = true
+		}
+		c.token, expires, fromCookie = s.openSession(r, set)
+	}
+	if c.token == "" {
+		c.token = bearer(r)
+	}
+	c.asked = c.asked || c.token != ""
+	if !strings.HasPrefix(c.token, session.TokenPrefix) {
+		return caller{asked: c.asked}, nil // cannot exist: no need to look
+	}
+	found, err := s.Sessions.ByToken(ctx, session.HashToken(c.token))
+	if err == problem.ErrNotFound {
+		return caller{asked: c.asked}, nil
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	if !found.IsActive(s.clock.Now()) {
+		return caller{asked: c.asked}, nil
+	}
+	c.session = found
+	c.stale = fromCookie && expires.Before(found.ExpiresAt)
+	return c, nil
+}
+
+// bearer is the token of an Authorization header, "" for none: the scheme in
+// any case, one space, the token.
+func bearer(r *http.Request) string {
+	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !ok || !strings.EqualFold(scheme, "bearer") {
+		return ""
+	}
+	return token
+}
+
+// visit is what the engine gets to know of a request.
+func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
+	c, err := s.caller(r.Context(), r, set)
+	if err != nil {
+		return nil, err
+	}
+	v := &flow.Visit{
+		Setup: set.Setup,
+		JSON:  wantsJSON(r), AcceptsJSON: acceptsJSON(r), Page: wantsPage(r),
+		URL: requestURL(r), Query: r.URL.Query(),
+		CSRF:    csrfOf(r, set),
+		Device:  device(r),
+		Session: c.session, Token: c.token,
+		Get: r.Method == http.MethodGet, Continuity: continuityOf(r),
+		Origin: r.Header.Get("Origin"),
+	}
+	for _, cookie := range r.Cookies() {
+		v.Cookies = append(v.Cookies, cookie.Name)
+	}
+	v.Headers = allowed(r.Header, set.Clients.WebHook.HeaderAllowlist)
+	v.Read = func() (*payload.Body, error) {
+		return payload.Read(payload.Source{
+			ContentType: r.Header.Get("Content-Type"), Method: r.Method, Query: withoutFlow(r.URL.Query()),
+			Body: r.Body, ContentLength: r.ContentLength, Limit: maxBody,
+		})
+	}
+	return v, nil
+}
+
+// allowed are the headers that the operator lets others see.
+func allowed(h http.Header, names []string) map[string][]string {
+	shown := map[string][]string{}
+	for _, name := range names {
+		if values, ok := h[name]; ok {
+			shown[name] = values
+		}
+	}
+	return shown
+}
+
+func withoutFlow(q url.Values) url.Values {
+	q.Del("flow")
+	return q
+}
+
+// csrfOf is the anti-CSRF state that the middleware has read, or reads now.
+func csrfOf(r *http.Request, set *compiled) *flow.CSRF {
+	csrf, ok := r.Context().Value(csrfKey{}).(*flow.CSRF)
+	if !ok {
+		csrf = csrfFrom(r, set.csrfName)
+	}
+	csrf.JSON = strings.HasPrefix(r.Header.Get("Content-Type"), "application/json")
+	csrf.Silent = r.Header.Get("X-CSRF-Token") == ""
+	return csrf
+}
+
+// requestURL is the address as the client saw it. Forwarding headers count
+// here, and only here: nothing is ever linked to it.
+func requestURL(r *http.Request) string {
+	u := *r.URL
+	u.Scheme = "http"
+	if r.TLS != nil {
+		u.Scheme = "https"
+	}
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" {
+		u.Scheme = proto
+	}
+	u.Host = r.Host
+	if host := r.Header.Get("X-Forwarded-Host"); host != "" {
+		u.Host = host
+	}
+	return u.String()
+}
+
+// maxDeviceText is how much of a header a device record keeps, in bytes.
+const maxDeviceText = 512
+
+// device describes where a request came from. The address headers are those of
+// well-known proxies; what they say is shown to people, never trusted.
+func device(r *http.Request) session.Device {
+	ip := clientIP(r)
+	agent := cut(strings.Join(r.Header["User-Agent"], " "))
+	var place []string
+	for _, h := range []string{"Cf-Ipcity", "Cf-Ipcountry"} {
+		if v := r.Header.Get(h); v != "" {
+			place = append(place, v)
+		}
+	}
+	location := cut(strings.Join(place, ", "))
+	return session.Device{IPAddress: &ip, UserAgent: &agent, Location: &location}
+}
+
+func clientIP(r *http.Request) string {
+	for _, h := range []string{"True-Client-Ip", "Cf-Connecting-Ip", "X-Real-Ip"} {
+		if v := r.Header.Get(h); v != "" {
+			return cut(v)
+		}
+	}
+	if chain := r.Header.Get("X-Forwarded-For"); chain != "" {
+		hops := strings.Split(chain, ",")
+		for i := len(hops) - 1; i >= 0; i-- {
+			if hop := strings.TrimSpace(hops[i]); isPublic(hop) {
+				return hop
+			}
+		}
+		return ""
+	}
+	if _, _, err := net.SplitHostPort(r.RemoteAddr); err != nil {
+		return ""
+	}
+	return r.RemoteAddr
+}
+
+func isPublic(text string) bool {
+	ip, err := netip.ParseAddr(text)
+	return err == nil && ip.IsGlobalUnicast() && !ip.IsPrivate()
+}
+
+// cut shortens a text to what a device record keeps, never inside a character.
+func cut(text string) string {
+	if len(text) <= maxDeviceText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDeviceText], "")
+}

@@ -1,0 +1,213 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"cardea/internal/config"
+)
+
+// patience is how long building, starting and one visit may take each.
+const patience = 3 * time.Minute
+
+func TestPeopleUseTheAccountPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("visits with a real browser take a while; -short leaves them out")
+	}
+	browser := needs(t)
+	base := serve(t, build(t))
+	for visit, what := range map[string]string{
+		"journey":  "somebody signs up, signs out and signs in without JavaScript",
+		"keyboard": "somebody does so without a mouse",
+		"cookies":  "a browser without cookies is told so",
+		"pictures": "every page fits its window",
+	} {
+		t.Run(what, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			node := exec.CommandContext(ctx, "node", "run.mjs", visit)
+			node.Env = append(os.Environ(), "BASE_URL="+base, "CHROMIUM="+browser, "SHOTS="+shots(t))
+			if out, err := node.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// shots is where pictures go: CARDEA_E2E_SHOTS, else a folder of the test's.
+func shots(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("CARDEA_E2E_SHOTS")
+	if dir == "" {
+		return t.ArtifactDir()
+	}
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// needs gives the browser, and skips the test where something is missing.
+func needs(t *testing.T) (browser string) {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			browser = found
+			break
+		}
+	}
+	var missing []string
+	if browser == "" {
+		missing = append(missing, "chromium")
+	}
+	if _, err := exec.LookPath("node"); err != nil {
+		missing = append(missing, "node")
+	}
+	if _, err := os.Stat(filepath.Join("node_modules", "playwright-core")); err != nil {
+		missing = append(missing, "playwright-core (run: npm ci --prefix e2e)")
+	}
+	if len(missing) > 0 {
+		t.Skip("visits with a real browser need " + strings.Join(missing, ", "))
+	}
+	return browser
+}
+
+// build compiles the server.
+func build(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	binary := filepath.Join(t.TempDir(), "cardea")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "cardea/cmd/cardea").CombinedOutput(); err != nil {
+		t.Fatalf("build the server: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// serve starts the server with the development settings on ports of its own and
+// gives its public URL, without a slash at its end.
+func serve(t *testing.T, binary string) string {
+	t.Helper()
+	home := t.TempDir()
+	ports := freePorts(t, 2)
+	base := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	file := filepath.Join(home, "cardea.json")
+	writeConfig(t, file, home, ports)
+
+	server := exec.Command(binary, "serve", "--dev", "-c", file)
+	server.Dir = home
+	server.Env = []string{"HOME=" + home, "PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir()}
+	log, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// The log is passed on as it comes; its end is the server's.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			t.Log(lines.Text())
+		}
+		if err := server.Wait(); err != nil {
+			t.Errorf("the server ended badly: %v", err)
+		}
+	}()
+	t.Cleanup(func() {
+		// The server may have ended by itself: the visits have said so.
+		_ = server.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			_ = server.Process.Kill()
+			<-ended
+		}
+	})
+	awaitReady(t, base, ended)
+	return base
+}
+
+// writeConfig is the development configuration on other ports, kept in memory.
+func writeConfig(t *testing.T, file, home string, ports []int) {
+	t.Helper()
+	tree := config.Development(home)
+	delete(tree, "dev") // an option of the command
+	tree["dsn"] = "memory"
+	base := fmt.Sprintf("http://127.0.0.1:%d/", ports[0])
+	tree["serve"] = map[string]any{
+		"public": map[string]any{"host": "127.0.0.1", "port": ports[0], "base_url": base},
+		"admin":  map[string]any{"host": "127.0.0.1", "port": ports[1]},
+	}
+	selfservice := tree["selfservice"].(map[string]any)
+	selfservice["default_browser_return_url"] = base
+	selfservice["methods"] = map[string]any{"password": map[string]any{
+		"enabled": true,
+		"config":  map[string]any{"haveibeenpwned_enabled": false}, // nothing leaves this machine
+	}}
+	raw, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// freePorts gives ports that nobody listens on at the moment.
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+// awaitReady asks the server until it is ready.
+func awaitReady(t *testing.T, base string, ended <-chan struct{}) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	client := &http.Client{Timeout: 5 * time.Second}
+	for {
+		select {
+		case <-ended:
+			t.Fatal("the server ended before it was ready")
+		case <-deadline.C:
+			t.Fatal("the server does not get ready")
+		case <-again.C:
+		}
+		answer, err := client.Get(base + "/health/ready")
+		if err != nil {
+			continue
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			return
+		}
+	}
+}

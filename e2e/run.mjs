@@ -1,0 +1,20 @@
+// Runs one visit: node run.mjs <name>. The environment gives BASE_URL (without a
+// slash at its end), CHROMIUM and SHOTS, a folder for pictures.
+import { journey } from './visits/journey.mjs';
+import { keyboard } from './visits/keyboard.mjs';
+import { cookies } from './visits/cookies.mjs';
+import { pictures } from './visits/pictures.mjs';
+
+const visits = { journey, keyboard, cookies, pictures };
+
+const visit = visits[process.argv[2]];
+if (!visit) {
+  console.error(`usage: node run.mjs ${Object.keys(visits).join('|')}`);
+  process.exit(2);
+}
+try {
+  await visit();
+} catch (error) {
+  console.error(error.stack);
+  process.exit(1);
+}

@@ -1,0 +1,183 @@
+package account
+
+import (
+	"encoding/json"
+	"html/template"
+	"strconv"
+
+	"cardea/internal/ui"
+)
+
+// control is one node as its partial template gets it.
+type control struct {
+	Partial string // hidden, field, checkbox, choice, button, picture, anchor, text or list
+	ID      string // unique in the page
+	Label   string
+	Notes   []note
+	// DescribedBy are the ids of what is said about the control.
+	DescribedBy string
+	Invalid     bool
+
+	// Fields and buttons.
+	Name, Type, Value  string
+	Autocomplete       string
+	InputMode          string
+	Plain              bool // no capital letters or spelling of the keyboard's own
+	MaxLength          int  // characters; 0 for no limit
+	Required, Disabled bool
+	Checked            bool
+	Autofocus, Primary bool
+	Optional           string // the word for it, "" for a required field
+	Options            []option
+	Placeholder        bool // the choice may be empty
+	Href               string
+	Source             template.URL
+	Width, Height      int // pixels
+	Text               string
+	Items              []string
+}
+
+// option is one value of a choice.
+type option struct {
+	Value    string
+	Selected bool
+}
+
+// control draws a node; false for what cannot be drawn.
+func (d *drafter) control(n ui.Node) (control, bool) {
+	d.count++
+	c := control{ID: "f" + number(d.count), Notes: notes(n.Messages, "f"+number(d.count)+"-note")}
+	if n.Meta.Label != nil {
+		c.Label = n.Meta.Label.Text
+	}
+	ok := true
+	switch a := n.Attributes.(type) {
+	case ui.Input:
+		c.input(a)
+	case ui.Image:
+		c.Partial, c.Width, c.Height = "picture", a.Width, a.Height
+		c.Source, ok = imageSource(a.Source)
+	case ui.Anchor:
+		c.Partial, c.Text = "anchor", a.Title.Text
+		if c.Text == "" {
+			c.Text = c.Label
+		}
+		if c.Href, ok = d.target(a.HRef); !ok {
+			c.Partial, ok = "text", true // the words are harmless
+		}
+	case ui.Text:
+		c.text(a)
+	default:
+		return control{}, false
+	}
+	d.describe(&c)
+	return c, ok
+}
+
+// describe ties the messages to their control.
+func (d *drafter) describe(c *control) {
+	for _, n := range c.Notes {
+		if c.DescribedBy != "" {
+			c.DescribedBy += " "
+		}
+		c.DescribedBy += n.ID
+	}
+	c.Invalid = hasError(c.Notes)
+	if c.Invalid && c.Partial != "hidden" {
+		d.faulty = append(d.faulty, link{Href: "#" + c.ID, Text: c.Label})
+	}
+}
+
+// input draws a field or a button. A pattern is not handed on: schemas search
+// with it and browsers match the whole value, so that the browser would refuse
+// what the server accepts.
+func (c *control) input(a ui.Input) {
+	c.Name, c.Type, c.Value = a.Name, string(a.Type), valueText(a.Value)
+	c.Required, c.Disabled, c.MaxLength = a.Required, a.Disabled, a.MaxLength
+	c.Autocomplete = string(a.Autocomplete)
+	if c.Label == "" {
+		c.Label = a.Name // better than a field that nobody can name
+	}
+	switch {
+	case a.Type == ui.InputHidden:
+		c.Partial = "hidden"
+	case a.Type == ui.InputSubmit:
+		c.Partial = "button"
+	case a.Type == ui.InputCheckbox:
+		c.Partial, c.Checked = "checkbox", c.Value == "true"
+	case len(a.Options) > 0:
+		c.choice(a)
+	default:
+		c.field(a)
+	}
+}
+
+// fieldTypes are the types a field may have; others become text. A moment is
+// text as well: browsers enter it without the time zone that a schema asks for.
+var fieldTypes = map[ui.InputType]bool{
+	ui.InputText: true, ui.InputPassword: true, ui.InputNumber: true, ui.InputEmail: true,
+	ui.InputTel: true, ui.InputDate: true, ui.InputURL: true,
+}
+
+func (c *control) field(a ui.Input) {
+	c.Partial = "field"
+	if !fieldTypes[a.Type] {
+		c.Type = string(ui.InputText)
+	}
+	if a.Type == ui.InputPassword {
+		c.Value = "" // whatever a flow says, a page shows none
+	}
+	if a.Name == "identifier" && c.Autocomplete == "" {
+		c.Autocomplete = string(ui.AutocompleteUsername)
+	}
+	switch a.Autocomplete {
+	case ui.AutocompleteOneTimeCode:
+		c.InputMode = "numeric"
+	}
+	c.Plain = c.Autocomplete != "" && c.Type != string(ui.InputPassword)
+}
+
+func (c *control) choice(a ui.Input) {
+	c.Partial = "choice"
+	c.Placeholder = !a.Required || c.Value == ""
+	for _, o := range a.Options {
+		text := valueText(o.Value)
+		c.Options = append(c.Options, option{Value: text, Selected: text == c.Value && a.Value != nil})
+	}
+}
+
+// text draws words, or the list of those that a message nests: backup codes.
+func (c *control) text(a ui.Text) {
+	c.Partial, c.Text = "text", a.Text.Text
+	for _, v := range a.Text.Context {
+		nested, ok := v.([]ui.Message)
+		if !ok {
+			continue
+		}
+		c.Partial = "list"
+		for _, m := range nested {
+			c.Items = append(c.Items, m.Text)
+		}
+	}
+}
+
+// valueText is a JSON value as a form carries it.
+func valueText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+func number(i int) string { return strconv.Itoa(i) }

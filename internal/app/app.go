@@ -1,0 +1,198 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"slices"
+	"time"
+
+	"cardea/internal/account"
+	"cardea/internal/clock"
+	"cardea/internal/config"
+	"cardea/internal/fetch"
+	"cardea/internal/flow"
+	"cardea/internal/httpapi"
+	"cardea/internal/method/idfirst"
+	"cardea/internal/method/password"
+	"cardea/internal/method/profile"
+	"cardea/internal/secret"
+	"cardea/internal/store"
+	"cardea/internal/task"
+	"cardea/internal/telemetry"
+	"cardea/internal/ui"
+)
+
+// Options say what to build.
+type Options struct {
+	Config  *config.Manager
+	Log     *slog.Logger
+	Version string
+	// Migrate applies pending migrations at the start. The embedded development
+	// database is always migrated.
+	Migrate bool
+
+	Clock clock.Clock // nil: the system's
+	Rand  io.Reader   // nil: the system's
+	// BreachURL replaces the address of the breached-password service; "" for the
+	// configured host.
+	BreachURL string
+}
+
+// App is a built server. Public and Admin can be served as they are; Run serves
+// them where the configuration says.
+type App struct {
+	Public, Admin http.Handler
+
+	config *config.Manager
+	log    *slog.Logger
+	clock  clock.Clock
+	rand   io.Reader
+	db     *store.DB
+	wire   *httpapi.Server
+	pool   *secret.Pool
+	tasks  *task.Runner
+	load   flow.Load
+	setup  *setupHolder
+}
+
+// queueOfHashes is how many passwords may wait to be hashed before the server
+// says that it is busy, unless cardea.hashing.queue says otherwise.
+const queueOfHashes = 512
+
+// failureFloor is how long a failed sign-in takes at least, whatever the account.
+const failureFloor = 120 * time.Millisecond
+
+// New builds a server. Close has to be called when it is not needed any more.
+func New(ctx context.Context, o Options) (_ *App, err error) {
+	if o.Clock == nil {
+		o.Clock = clock.System{}
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	snapshot := o.Config.Current()
+	a := &App{config: o.Config, log: o.Log, clock: o.Clock, rand: o.Rand, setup: &setupHolder{}}
+	if a.db, err = openStore(ctx, snapshot, o); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = a.db.Close()
+		}
+	}()
+	client, err := newFetcher(snapshot, fetch.Options{})
+	if err != nil {
+		return nil, err
+	}
+	// Signing up waits for the answer about breached passwords, so it is asked for
+	// with little patience.
+	asks, err := newFetcher(snapshot, fetch.Options{Timeout: time.Second, Retries: 2, MinBackoff: 100 * time.Millisecond})
+	if err != nil {
+		return nil, err
+	}
+	a.load = documents(client)
+	catalogue, err := ui.NewCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	a.pool = newPool(snapshot)
+	hashing := a.hashing(o.Rand)
+	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock}
+	engine := flow.New(flow.Options{
+		Store: rows, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
+		Steps: steps(hashing, asks, o),
+		Floor: failureFloor,
+	})
+	metrics := telemetry.NewMetrics()
+	a.wire = httpapi.New(httpapi.Options{
+		Engine: engine, Sessions: rows, Errors: rows, Identities: rows, AdminSessions: rows, Importer: importer{hashing},
+		Ready: a.ready, Metrics: metrics.Handler(), Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
+	})
+	pages, err := account.New(account.Options{Journeys: a.wire, Catalogue: catalogue})
+	if err != nil {
+		return nil, err
+	}
+	a.wire.UsePages(pages)
+	if err := a.use(ctx, snapshot); err != nil {
+		return nil, err
+	}
+	a.Public, a.Admin = a.wire.Public(), a.wire.Admin()
+	a.tasks = a.background()
+	return a, nil
+}
+
+// steps are the methods' steps in the order in which they are offered.
+func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, o Options) []*flow.Step {
+	method := password.Method{
+		Hashing:  hashing,
+		Breaches: breaches(asks, o),
+	}
+	return slices.Concat(profile.Steps(), method.Steps(), idfirst.Steps())
+}
+
+// use puts a configuration in force.
+func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
+	setup, err := flow.Compile(ctx, snapshot, a.load)
+	if err != nil {
+		return err
+	}
+	if err := a.wire.Use(setup); err != nil {
+		return err
+	}
+	a.setup.store(setup)
+	return nil
+}
+
+// openStore opens the database and makes sure that its tables are there.
+func openStore(ctx context.Context, snapshot *config.Snapshot, o Options) (*store.DB, error) {
+	db, err := store.Open(ctx, store.Options{DSN: snapshot.DSN, Clock: o.Clock})
+	if err != nil {
+		return nil, err
+	}
+	if o.Migrate || snapshot.Development || snapshot.DSN == "memory" {
+		if err := db.Migrate(ctx); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	for _, w := range db.Warnings() {
+		o.Log.Warn(w, "key", "dsn")
+	}
+	return db, nil
+}
+
+// newPool makes the pool for password hashing. The memory it may use bounds the
+// argon2 hashes in flight.
+func newPool(s *config.Snapshot) *secret.Pool {
+	workers, queue := s.Cardea.Hashing.Workers, s.Cardea.Hashing.Queue
+	if workers == 0 {
+		workers = secret.DefaultWorkers(runtime.GOMAXPROCS(0))
+	}
+	if queue == 0 {
+		queue = queueOfHashes
+	}
+	return secret.NewPool(workers, queue, int64(s.Hashers.Argon2.DedicatedMemory))
+}
+
+// ready says whether requests can be served.
+func (a *App) ready(ctx context.Context) error {
+	if err := a.db.Ping(ctx); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	pending, err := a.db.Pending(ctx)
+	if err != nil {
+		return fmt.Errorf("read the state of the migrations: %w", err)
+	}
+	if pending {
+		return errors.New("migrations are pending: run `cardea migrate sql up`")
+	}
+	return nil
+}
+
+// Close ends what New began.
+func (a *App) Close() error { return a.db.Close() }

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"cardea/internal/config"
+	"cardea/internal/secret"
+	"cardea/internal/task"
+)
+
+// reloadInterval is how often configuration files are looked at.
+const reloadInterval = 2 * time.Second
+
+// keepEnded is how long rows stay after their end, so that a client that comes
+// late hears "expired" instead of "never heard of it".
+const keepEnded = 24 * time.Hour
+
+// watchConfig puts changed configurations in force. One that cannot be used is
+// told to the log, and the old one stays.
+func (a *App) watchConfig(ctx context.Context) {
+	a.config.Watch(ctx, reloadInterval, func(s *config.Snapshot, err error) {
+		if err == nil {
+			err = a.use(ctx, s)
+		}
+		if err != nil {
+			a.log.Error("the changed configuration was not put in force; the old one stays", "error", err)
+			return
+		}
+		a.log.Info("the changed configuration is in force")
+		for _, w := range s.Warnings {
+			a.log.Warn(w.Reason, "key", w.Key, "source", w.Source)
+		}
+	})
+}
+
+// background are the jobs that one process of an installation does for all.
+func (a *App) background() *task.Runner {
+	s := a.config.Current()
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return &task.Runner{
+		Store: a.db.System(), Clock: a.clock,
+		Holder: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), secret.Token(a.rand, "", 8)),
+		Jobs:   []task.Job{{Name: "janitor", Interval: s.Cardea.Janitor.Interval, Run: a.sweep}},
+		Report: func(job string, err error) { a.log.Error("a background job failed", "job", job, "error", err) },
+	}
+}
+
+// sweep deletes what has ended, in small batches until nothing is left.
+func (a *App) sweep(ctx context.Context) error {
+	cleanup := a.config.Current().Database.Cleanup
+	before := a.clock.Now().Add(-max(keepEnded, cleanup.OlderThan))
+	for {
+		_, more, err := a.db.System().Sweep(ctx, before, cleanup.BatchSize)
+		if err != nil || !more {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}

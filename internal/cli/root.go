@@ -1,0 +1,48 @@
+// Package cli is the command line: it reads arguments, builds what a command
+// needs through package app, and prints. It holds no rules of its own.
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// Env is what a command sees of the machine.
+type Env struct {
+	Args    []string // without the program's name
+	Environ []string // "NAME=value"
+	In      io.Reader
+	Out     io.Writer
+	Err     io.Writer
+	Version string
+}
+
+// Run carries out a command line. The exit code is 0, or 1 after any error.
+func Run(ctx context.Context, env Env) int {
+	root := &cobra.Command{
+		Use:           "cardea",
+		Short:         "Cardea signs people in",
+		Long:          "Cardea is an identity server: people sign up, sign in, recover and manage their account;\napplications ask it who is calling; operators manage identities.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(env), migrateCommand(env), versionCommand(env))
+	root.SetArgs(env.Args)
+	root.SetIn(env.In)
+	root.SetOut(env.Out)
+	root.SetErr(env.Err)
+	if err := root.ExecuteContext(ctx); err != nil {
+		root.PrintErrln("Error:", err)
+		return 1
+	}
+	return 0
+}
+
+func versionCommand(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Run: func(c *cobra.Command, _ []string) { c.Println("Version:", env.Version) },
+	}
+}

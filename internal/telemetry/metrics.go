@@ -1,0 +1,51 @@
+// Package telemetry owns what operators see of a running server: logs and
+// metrics. It refuses secrets: nothing that identifies a person or opens a door
+// is a label or a log attribute.
+package telemetry
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics is a registry of its own, so that several servers fit into a process.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// NewMetrics starts with what the runtime and the process tell.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total", Help: "Requests by route, method and status.",
+		}, []string{"endpoint", "method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "http_requests_duration_seconds", Help: "Time to answer by route.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+		}, []string{"endpoint"}),
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, m.seconds)
+	return m
+}
+
+// Handler serves the metrics in the Prometheus text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
+}
+
+// Route prepares the observation of one route, so that a request costs two
+// additions. The result may be called by many at a time.
+func (m *Metrics) Route(endpoint, method string) func(code string, seconds float64) {
+	seconds := m.seconds.WithLabelValues(endpoint)
+	requests := m.requests.MustCurryWith(prometheus.Labels{"endpoint": endpoint, "method": method})
+	return func(code string, took float64) {
+		requests.WithLabelValues(code).Inc()
+		seconds.Observe(took)
+	}
+}

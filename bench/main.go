@@ -1,0 +1,142 @@
+// Command bench measures what a server of this module can do on one machine:
+// rates, latencies, and processor time per operation, beside a bare net/http
+// server that marks the ceiling.
+//
+// It owns the whole experiment: it builds and starts the server on loopback
+// with a configuration and a SQLite database of its own, fills it through the
+// public API, drives it with a raw keep-alive client, and takes everything away
+// again. It talks to nothing but its own children, stops them by their process
+// id, also when it is interrupted, and bounds every loop in count and time.
+//
+// Generator and server share the machine. So a rate says how the two get along
+// there; the processor time per operation, and the ratio to the bare server,
+// are what to compare between machines.
+//
+//	go run ./bench                          # build ./cmd/cardea and measure everything
+//	go run ./bench -binary new -compare old # two binaries, operation by operation in turn
+//	go run ./bench -only bare,whoami-token -duration 10s -json
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == bareCommand {
+		exit(serveBare(os.Stdin, os.Stdout))
+	}
+	o, err := parseOptions(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	exit(run(ctx, o, os.Stdout, os.Stderr))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// options are the flags.
+type options struct {
+	binary, compare string // paths of servers; an empty binary is built
+	duration        time.Duration
+	connections     int
+	identities      int
+	only            selection
+	dir             string // where databases live
+	json            bool
+}
+
+// A selection is a set of label names; the nil selection has all.
+type selection map[string]bool
+
+func (s selection) has(l label) bool { return s == nil || s[l.name] }
+
+func parseOptions(args []string, usage io.Writer) (options, error) {
+	var o options
+	var only string
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(usage)
+	flags.StringVar(&o.binary, "binary", "", "`path` of a built server (default: build ./cmd/cardea)")
+	flags.StringVar(&o.compare, "compare", "", "`path` of a second server, measured in turn with the first")
+	flags.DurationVar(&o.duration, "duration", 3*time.Second, "length of each measurement")
+	flags.IntVar(&o.connections, "connections", 64, "connections, each with one request at a time")
+	flags.IntVar(&o.identities, "identities", 256, "people registered before measuring")
+	flags.StringVar(&o.dir, "dir", os.TempDir(), "`directory` for databases; put it on the disk to be measured")
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&only, "only", "", "comma-separated `names` of what to measure:\n"+strings.Join(names(labels()), " "))
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if o.duration <= 0 || o.connections < 1 || o.identities < 2 {
+		return o, errors.New("-duration and -connections must be positive, -identities at least 2")
+	}
+	var err error
+	o.only, err = parseSelection(only)
+	return o, err
+}
+
+func parseSelection(list string) (selection, error) {
+	if list == "" {
+		return nil, nil
+	}
+	known, chosen := names(labels()), selection{}
+	for name := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("-only: %q is none of %s", name, strings.Join(known, " "))
+		}
+		chosen[name] = true
+	}
+	return chosen, nil
+}
+
+func names(labels []label) []string {
+	all := make([]string, len(labels))
+	for i, l := range labels {
+		all[i] = l.name
+	}
+	return all
+}
+
+// run measures everything selected and prints what it has found, also when it
+// is interrupted on the way.
+func run(ctx context.Context, o options, out, progress io.Writer) error {
+	dir, err := os.MkdirTemp(o.dir, "cardea-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	e := &experiment{options: o, dir: dir, progress: progress, report: report{connections: o.connections}}
+	err = e.run(ctx)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	if o.json {
+		return errors.Join(err, e.report.writeJSON(out))
+	}
+	e.report.write(out)
+	return err
+}

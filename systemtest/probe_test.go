@@ -1,0 +1,188 @@
+package systemtest
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A prober asks whoami at a steady pace on a connection of its own, while others
+// load the server. It is a process of its own, a second run of the test binary:
+// in the process that makes the load it would measure the load's own scheduler.
+// In turns it asks a server of its own that does nothing at all: what that one
+// takes is the machine's doing, which others use as well, and not the server's.
+
+// The variables that make the test binary a prober.
+const (
+	probeAddr  = "CARDEA_SYSTEMTEST_PROBE_ADDR"
+	probeToken = "CARDEA_SYSTEMTEST_PROBE_TOKEN"
+)
+
+const (
+	probeInterval = 2 * time.Millisecond
+	fewestProbes  = 100 // below which a 99th percentile says nothing
+)
+
+// probed is what a prober has found.
+type probed struct {
+	Count    int
+	P50, P99 time.Duration
+	Bare     time.Duration // 99th percentile of a server that does nothing
+	Failure  string        // "" for none
+}
+
+// prober is the process that asks.
+type prober struct {
+	cmd *exec.Cmd
+	end io.Closer // the process reads until this is closed
+	out io.Reader
+}
+
+func (s *server) probe(t *testing.T, token string) *prober {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &prober{cmd: exec.Command(self)}
+	bindToParent(p.cmd)
+	p.cmd.Env = []string{probeAddr + "=" + s.publicAddr, probeToken + "=" + token}
+	if p.end, err = p.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if p.out, err = p.cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// stop ends the probing and gives the 99th percentile, without what a server
+// that does nothing took in the same moments.
+func (p *prober) stop(t *testing.T) time.Duration {
+	t.Helper()
+	_ = p.end.Close()
+	var found probed
+	if err := json.NewDecoder(p.out).Decode(&found); err != nil {
+		t.Errorf("read what the prober found: %v", err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("the prober ended with %v", err)
+	}
+	if found.Failure != "" {
+		t.Fatalf("ask who is calling beside a crowd: %s", found.Failure)
+	}
+	if found.Count < fewestProbes {
+		t.Fatalf("whoami was asked only %d times", found.Count)
+	}
+	t.Logf("whoami was asked %d times: median %s, 99th percentile %s; a bare server's %s", found.Count, found.P50, found.P99, found.Bare)
+	return max(0, found.P99-found.Bare)
+}
+
+// probe is the prober's main function: it asks until end is at its end, and
+// writes what it has found.
+func probe(addr, token string, end io.Reader, out io.Writer) (code int) {
+	done := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, end) // that it ends is all that counts
+		close(done)
+	}()
+	whoami, bare, err := askUntil(done, addr, token)
+	found := probed{Count: len(whoami), P50: percentile(whoami, 50), P99: percentile(whoami, 99), Bare: percentile(bare, 99)}
+	if err != nil {
+		found.Failure = err.Error()
+	}
+	if json.NewEncoder(out).Encode(found) != nil {
+		return 1
+	}
+	return 0
+}
+
+func percentile(took []time.Duration, n int) time.Duration {
+	if len(took) == 0 {
+		return 0
+	}
+	slices.Sort(took)
+	return took[len(took)*n/100]
+}
+
+func askUntil(done <-chan struct{}, addr, token string) (whoami, bare []time.Duration, err error) {
+	nothing := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer nothing.Close()
+	server, err := dialAsker(addr, token)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer server.close()
+	control, err := dialAsker(nothing.Listener.Addr().String(), token)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer control.close()
+	pace := time.NewTicker(probeInterval)
+	defer pace.Stop()
+	for {
+		select {
+		case <-done:
+			return whoami, bare, nil
+		case <-pace.C:
+		}
+		took, err := server.ask()
+		if err != nil {
+			return whoami, bare, err
+		}
+		whoami = append(whoami, took)
+		if took, err = control.ask(); err != nil {
+			return whoami, bare, err
+		}
+		bare = append(bare, took)
+	}
+}
+
+// asker is one connection and the one question that is asked on it.
+type asker struct {
+	conn     net.Conn
+	in       *bufio.Reader
+	question []byte
+}
+
+func dialAsker(addr, token string) (*asker, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return &asker{conn, bufio.NewReader(conn),
+		fmt.Appendf(nil, "GET /sessions/whoami HTTP/1.1\r\nHost: %s\r\nX-Session-Token: %s\r\n\r\n", addr, token)}, nil
+}
+
+func (a *asker) close() { _ = a.conn.Close() }
+
+// ask gives how long the answer took.
+func (a *asker) ask() (time.Duration, error) {
+	begun := time.Now()
+	if _, err := a.conn.Write(a.question); err != nil {
+		return 0, err
+	}
+	res, err := http.ReadResponse(a.in, nil)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return 0, err
+	}
+	if res.StatusCode != http.StatusOK {
+		return 0, fmt.Errorf("whoami answered %s", res.Status)
+	}
+	return time.Since(begun), nil
+}

@@ -65,7 +65,9 @@ type Deliverer interface {
 type PermanentError struct{ Cause error }
 
 // Error tells the cause.
-func (e *PermanentError) Error() string { return "the message was refused for good: " + e.Cause.Error() }
+func (e *PermanentError) Error() string {
+	return "the message was refused for good: " + e.Cause.Error()
+}
 
 // Unwrap gives the cause.
 func (e *PermanentError) Unwrap() error { return e.Cause }

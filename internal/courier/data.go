@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"cardea/internal/flow"
 )
@@ -141,8 +142,12 @@ func (t *Templates) withDerived(o flow.Outgoing) map[string]any {
 func (t *Templates) domain(requestURL any) string {
 	address, _ := requestURL.(string)
 	u, err := url.Parse(address)
-	if err != nil || !t.hosts.has(u.Hostname()) {
+	if err != nil || strings.ContainsFunc(u.Hostname(), notHostname) || !t.hosts.has(u.Hostname()) {
 		return ""
 	}
 	return u.Hostname()
+}
+
+func notHostname(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.')
 }

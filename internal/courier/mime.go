@@ -13,7 +13,11 @@ import (
 func (s sender) mail(e Envelope, to mailbox, l Letter) ([]byte, error) {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingQP))
 	m.FromMailAddress(s.from.header(s.name))
-	m.ToMailAddress(to.header(""))
+	if recipient := to.header(""); isASCII(recipient.Address) {
+		m.SetGenHeader("To", recipient.Address) // as it is shown, without angle brackets
+	} else {
+		m.ToMailAddress(recipient)
+	}
 	if len(s.cc) > 0 {
 		m.CcMailAddress(s.cc...)
 	}
@@ -36,4 +40,13 @@ func (s sender) mail(e Envelope, to mailbox, l Letter) ([]byte, error) {
 		return nil, fmt.Errorf("write the mail: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }

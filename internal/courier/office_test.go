@@ -21,12 +21,13 @@ import (
 	"cardea/internal/store"
 )
 
-// rows are a real store as a worker sees it. While down they do not answer.
+// rows are a real store as a worker sees it. While down they do not answer; while
+// full they keep no outcomes.
 type rows struct {
 	*store.System
-	mu      sync.Mutex
-	down    bool
-	renewed int
+	mu         sync.Mutex
+	down, full bool
+	renewed    int
 }
 
 var errDown = errors.New("the store is down")
@@ -44,6 +45,12 @@ func (r *rows) set(down bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = down
+}
+
+func (r *rows) fill(full bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.full = full
 }
 
 func (r *rows) Claim(ctx context.Context, holder string, now, until time.Time, limit int) ([]Claim, error) {
@@ -77,8 +84,11 @@ func (r *rows) Renew(ctx context.Context, l Lease, until time.Time) (bool, error
 }
 
 func (r *rows) Finish(ctx context.Context, l Lease, o Outcome) error {
-	if err := r.reach(); err != nil {
-		return err
+	r.mu.Lock()
+	refuse := r.down || r.full
+	r.mu.Unlock()
+	if refuse {
+		return errDown
 	}
 	return r.FinishMessage(ctx, stored(l), store.MessageOutcome{Status: string(o.Status), Error: o.Error, Now: o.Now, NextAt: o.NextAt})
 }
@@ -230,4 +240,3 @@ func (p *postbox) count(subject string) int {
 	defer p.mu.Unlock()
 	return p.got[subject]
 }
-

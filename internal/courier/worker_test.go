@@ -24,7 +24,7 @@ func TestWhatIsInTheOutboxIsSentOnce(t *testing.T) {
 		}
 		_, stop := o.start("w", func(_ context.Context, e Envelope, l Letter) error {
 			if e.ID != ids[l.Subject] || e.Recipient != "ann@example.org" {
-				t.Errorf("the letter %q came in the envelope %+v", l.Subject, e)
+				o.Errorf("the letter %q came in the envelope %+v", l.Subject, e)
 			}
 			box.note(l)
 			return nil
@@ -34,7 +34,7 @@ func TestWhatIsInTheOutboxIsSentOnce(t *testing.T) {
 		for s, id := range ids {
 			o.want(id, Sent, 1, 1)
 			if box.count(s) != 1 {
-				t.Errorf("%s arrived %d times", s, box.count(s))
+				o.Errorf("%s arrived %d times", s, box.count(s))
 			}
 		}
 	})
@@ -50,16 +50,16 @@ func TestAWokenWorkerSendsAtOnceAndAnotherWithinThePoll(t *testing.T) {
 		w.Wake()
 		synctest.Wait()
 		if box.count("woken") != 1 {
-			t.Error("a woken worker waited")
+			o.Error("a woken worker waited")
 		}
 		o.enqueue("polled")
 		pass(pullWait / 4)
 		if box.count("polled") != 0 {
-			t.Error("nobody woke the worker, and yet it looked")
+			o.Error("nobody woke the worker, and yet it looked")
 		}
 		pass(pullWait)
 		if box.count("polled") != 1 {
-			t.Error("the worker did not look by itself")
+			o.Error("the worker did not look by itself")
 		}
 	})
 }
@@ -76,15 +76,15 @@ func TestAMessageThatFailsIsTriedAgainEverMoreSlowlyAndThenGivenUp(t *testing.T)
 		stop()
 		m := o.want(id, Abandoned, retries+1, retries+1)
 		if m.Dispatches[0].Error == "" {
-			t.Error("why it failed was not noted")
+			o.Error("why it failed was not noted")
 		}
 		for i, least := 1, pullWait; i < len(box.times); i, least = i+1, least*growth {
 			if gap := box.times[i].Sub(box.times[i-1]); gap < least/2 || gap > least*2 {
-				t.Errorf("attempt %d came %s after the one before, want about %s", i+1, gap, least)
+				o.Errorf("attempt %d came %s after the one before, want about %s", i+1, gap, least)
 			}
 		}
 		if len(o.reports) != retries+1 {
-			t.Errorf("%d failures were reported: %v", len(o.reports), o.reports)
+			o.Errorf("%d failures were reported: %v", len(o.reports), o.reports)
 		}
 	})
 }
@@ -121,18 +121,18 @@ func TestADelivererThatPanicsCostsAnAttemptAndNothingElse(t *testing.T) {
 func TestAMessageThatNoSecretOpensIsGivenUp(t *testing.T) {
 	within(t, func(o *office) {
 		id := o.enqueue("a")
-		o.setup = configured(t, "another secret, long enough too")
+		o.setup = configured(o.T, "another secret, long enough too")
 		good := o.enqueue("b")
 		_, stop := o.start("w", func(_ context.Context, _ Envelope, l Letter) error {
 			if l.Subject != "b" {
-				t.Errorf("%q was sent", l.Subject)
+				o.Errorf("%q was sent", l.Subject)
 			}
 			return nil
 		})
 		pass(time.Second)
 		stop()
 		if m := o.want(id, Abandoned, 1, 1); m.Dispatches[0].Error == "" {
-			t.Error("why was not noted")
+			o.Error("why was not noted")
 		}
 		o.want(good, Sent, 1, 1)
 	})
@@ -141,7 +141,7 @@ func TestAMessageThatNoSecretOpensIsGivenUp(t *testing.T) {
 func TestAMessageOfAnOlderSecretIsSent(t *testing.T) {
 	within(t, func(o *office) {
 		id := o.enqueue("a")
-		o.setup = configured(t, "another secret, long enough too", "a secret that is long enough")
+		o.setup = configured(o.T, "another secret, long enough too", "a secret that is long enough")
 		_, stop := o.start("w", func(context.Context, Envelope, Letter) error { return nil })
 		pass(time.Second)
 		stop()
@@ -165,7 +165,7 @@ func TestALeaseIsRenewedWhileTheDelivererIsSlow(t *testing.T) {
 		stopB()
 		o.want(id, Sent, 1, 1)
 		if box.count("a") != 1 || o.rows.renewed < 6 {
-			t.Errorf("sent %d times, renewed %d times", box.count("a"), o.rows.renewed)
+			o.Errorf("sent %d times, renewed %d times", box.count("a"), o.rows.renewed)
 		}
 	})
 }
@@ -192,13 +192,13 @@ func TestTheMessageOfAWorkerThatDiedIsSentByAnother(t *testing.T) {
 		var box postbox
 		id := o.enqueue("a")
 		now := clock.System{}.Now()
-		if _, err := o.rows.Claim(t.Context(), "dead", now, now.Add(leaseFor), 1); err != nil {
-			t.Fatal(err)
+		if _, err := o.rows.Claim(o.Context(), "dead", now, now.Add(leaseFor), 1); err != nil {
+			o.Fatal(err)
 		}
 		_, stop := o.start("alive", func(_ context.Context, _ Envelope, l Letter) error { box.note(l); return nil })
 		pass(leaseFor - time.Millisecond)
 		if box.count("a") != 0 {
-			t.Error("it was sent while another worker had it")
+			o.Error("it was sent while another worker had it")
 		}
 		pass(2 * time.Millisecond)
 		stop()
@@ -211,13 +211,13 @@ func TestAMessageThatBringsSendersDownIsGivenUp(t *testing.T) {
 		id := o.enqueue("a")
 		for range retries + 1 {
 			now := clock.System{}.Now()
-			if _, err := o.rows.Claim(t.Context(), "dead", now, now.Add(leaseFor), 1); err != nil {
-				t.Fatal(err)
+			if _, err := o.rows.Claim(o.Context(), "dead", now, now.Add(leaseFor), 1); err != nil {
+				o.Fatal(err)
 			}
 			pass(leaseFor)
 		}
 		_, stop := o.start("alive", func(context.Context, Envelope, Letter) error {
-			t.Error("it was sent")
+			o.Error("it was sent")
 			return nil
 		})
 		pass(time.Second)
@@ -252,32 +252,36 @@ func TestAWorkerThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 		pass(maxPause)
 		stopA()
 		if stopped.IsZero() || !stopped.Before(began) {
-			t.Errorf("the first stopped at %v, the second began at %v", stopped, began)
+			o.Errorf("the first stopped at %v, the second began at %v", stopped, began)
 		}
 		o.want(id, Sent, 2, 1)
 	})
 }
 
-func TestAMessageThatWasHandedOverIsNotSentAgainWhenTheStoreComesBack(t *testing.T) {
-	within(t, func(o *office) {
-		var box postbox
-		id := o.enqueue("a")
-		_, stop := o.start("w", func(_ context.Context, _ Envelope, l Letter) error {
-			box.note(l)
-			o.rows.set(true)
-			return nil
+func TestAMessageThatWasHandedOverIsNotSentAgainByAWorkerThatCannotNoteIt(t *testing.T) {
+	for name, fail := range map[string]func(*rows, bool){"the store is down": (*rows).set, "the store is full": (*rows).fill} {
+		t.Run(name, func(t *testing.T) {
+			within(t, func(o *office) {
+				var box postbox
+				id := o.enqueue("a")
+				_, stop := o.start("w", func(_ context.Context, _ Envelope, l Letter) error {
+					box.note(l)
+					fail(o.rows, true)
+					return nil
+				})
+				pass(5 * leaseFor)
+				fail(o.rows, false)
+				pass(2 * maxPause)
+				stop()
+				if m, err := o.tenant.Message(o.Context(), id); err != nil || m.Status != string(Sent) || box.count("a") != 1 {
+					o.Errorf("the message is %s and arrived %d times: %v", m.Status, box.count("a"), err)
+				}
+				if len(o.reports) == 0 {
+					o.Error("nobody was told that the store was down")
+				}
+			})
 		})
-		pass(5 * leaseFor)
-		o.rows.set(false)
-		pass(2 * maxPause)
-		stop()
-		if m, err := o.tenant.Message(t.Context(), id); err != nil || m.Status != string(Sent) || box.count("a") != 1 {
-			t.Errorf("the message is %s and arrived %d times: %v", m.Status, box.count("a"), err)
-		}
-		if len(o.reports) == 0 {
-			t.Error("nobody was told that the store was down")
-		}
-	})
+	}
 }
 
 func TestAWorkerOutlivesTheStore(t *testing.T) {
@@ -288,14 +292,14 @@ func TestAWorkerOutlivesTheStore(t *testing.T) {
 		pass(time.Hour)
 		reports := len(o.reports)
 		if reports < 100 || reports > 400 {
-			t.Errorf("in an hour it asked %d times", reports)
+			o.Errorf("in an hour it asked %d times", reports)
 		}
 		o.enqueue("a")
 		o.rows.set(false)
 		pass(maxPause)
 		stop()
 		if box.count("a") != 1 {
-			t.Error("it did not go on")
+			o.Error("it did not go on")
 		}
 	})
 }
@@ -324,7 +328,7 @@ func TestTheEndDoesNotWaitForEverAndLosesNothing(t *testing.T) {
 		begun := clock.System{}.Now()
 		stop()
 		if took := (clock.System{}).Now().Sub(begun); took > drainWithin {
-			t.Errorf("the end took %s", took)
+			o.Errorf("the end took %s", took)
 		}
 		o.want(id, Queued, 1, 1)
 	})
@@ -351,11 +355,11 @@ func TestNoMoreThanTheConfiguredNumberIsSentAtOnce(t *testing.T) {
 		pass(6 * time.Second)
 		stop()
 		if most != DefaultConcurrency {
-			t.Errorf("%d were sent at once, want %d", most, DefaultConcurrency)
+			o.Errorf("%d were sent at once, want %d", most, DefaultConcurrency)
 		}
-		left, err := o.tenant.Messages(t.Context(), store.MessageFilter{Status: store.MessageQueued, Limit: 1})
+		left, err := o.tenant.Messages(o.Context(), store.MessageFilter{Status: store.MessageQueued, Limit: 1})
 		if err != nil || len(left) != 0 {
-			t.Errorf("messages are left: %v %v", left, err)
+			o.Errorf("messages are left: %v %v", left, err)
 		}
 	})
 }
@@ -377,7 +381,7 @@ func TestWorkersShareAnOutboxWithoutSendingTwice(t *testing.T) {
 		}
 		pass(time.Minute)
 		if len(box.got) != messages || len(box.times) != messages {
-			t.Errorf("%d messages arrived %d times, want %d once", len(box.got), len(box.times), messages)
+			o.Errorf("%d messages arrived %d times, want %d once", len(box.got), len(box.times), messages)
 		}
 	})
 }

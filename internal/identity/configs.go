@@ -10,34 +10,13 @@ import (
 )
 
 // The configs of credentials as far as this package reads or writes them. Their
-// JSON is the contract's, in rows as well as in what operators send and see. Lists
-// whose entries belong to a method are kept as they are.
+// JSON is the contract's, in rows as well as in what operators send and see; only
+// what a [Vault] seals looks different in rows. Lists whose entries belong to a
+// method are kept as they are.
 
 type passwordConfig struct {
 	HashedPassword   string `json:"hashed_password"`
 	UseMigrationHook bool   `json:"use_password_migration_hook,omitempty"`
-}
-
-type totpConfig struct {
-	URL string `json:"totp_url"`
-}
-
-type lookupConfig struct {
-	Codes []json.RawMessage `json:"recovery_codes"`
-}
-
-// LookupCode is a backup code.
-type LookupCode struct {
-	Code   string     `json:"code"`
-	UsedAt *time.Time `json:"used_at"` // nil until it is used
-}
-
-// settled reads the zero time, which some clients send, as none.
-func (c LookupCode) settled() LookupCode {
-	if c.UsedAt != nil && c.UsedAt.IsZero() {
-		c.UsedAt = nil
-	}
-	return c
 }
 
 type linksConfig struct {

@@ -34,6 +34,8 @@ type Derived struct {
 	// account; "" when the schema marks no trait for it.
 	PasskeyDisplayName string
 	TOTPAccountName    string
+	// Search are the traits that operators can search by, each once.
+	Search []SearchValue
 }
 
 // derivedTypes are the credentials that exist because of the schema alone. The
@@ -54,6 +56,7 @@ var derivedTypes = []struct {
 //     status survive a change of spelling. Others vanish, new ones start unproven.
 func Apply(i *Identity, d Derived, now time.Time, newID func() uuid.UUID) {
 	i.Traits = d.Traits
+	i.Search = append([]SearchValue{}, d.Search...)
 	i.UpdatedAt = now
 	for _, t := range derivedTypes {
 		identifiers, marked := d.Identifiers[t.Type]

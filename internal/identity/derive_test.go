@@ -39,6 +39,7 @@ func derived(address string) identity.Derived {
 		CodeAddresses: []identity.Address{mail(address)},
 		Verifiable:    []identity.Address{mail(address)},
 		Recovery:      []identity.Address{mail(address)},
+		Search:        []identity.SearchValue{{Name: "email", Value: address}},
 	}
 }
 
@@ -54,6 +55,7 @@ func TestApplyToANewIdentity(t *testing.T) {
 		},
 		VerifiableAddresses: []identity.VerifiableAddress{{ID: id(3), Value: "a@ex.org", Via: identity.Email, Status: identity.AddressPending, CreatedAt: now, UpdatedAt: now}},
 		RecoveryAddresses:   []identity.RecoveryAddress{{ID: id(4), Value: "a@ex.org", Via: identity.Email, CreatedAt: now, UpdatedAt: now}},
+		Search:              []identity.SearchValue{{Name: "email", Value: "a@ex.org"}},
 	}
 	if d := cmp.Diff(want, i); d != "" {
 		t.Error(d)

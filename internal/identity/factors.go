@@ -31,7 +31,7 @@ func (c Credential) Usable() bool {
 	var config struct {
 		HashedPassword string            `json:"hashed_password"`
 		MigrationHook  bool              `json:"use_password_migration_hook"`
-		TOTPURL        string            `json:"totp_url"`
+		Apps           []json.RawMessage `json:"apps"`
 		RecoveryCodes  []json.RawMessage `json:"recovery_codes"`
 		Credentials    []json.RawMessage `json:"credentials"`
 		Providers      []json.RawMessage `json:"providers"`
@@ -44,7 +44,7 @@ func (c Credential) Usable() bool {
 	case Password:
 		return len(c.Identifiers) > 0 && (config.HashedPassword != "" || config.MigrationHook)
 	case TOTP:
-		return config.TOTPURL != ""
+		return len(config.Apps) > 0
 	case LookupSecret:
 		return len(config.RecoveryCodes) > 0
 	case WebAuthn, Passkey:
@@ -66,14 +66,19 @@ func HighestAAL(i *Identity, f Factors) string {
 			continue
 		}
 		switch {
-		case t == TOTP, t == LookupSecret, t == Code && f.CodeIsSecond, t == WebAuthn && f.WebAuthnIsSecond:
+		case t == TOTP, t == LookupSecret, t == Code && f.CodeIsSecond, t == WebAuthn && f.WebAuthnIsSecond && c.hasKey(secondFactorKey):
 			return "aal2"
-		case t == Code && !f.CodeIsFirst:
+		case t == Code && !f.CodeIsFirst, t == WebAuthn && !c.hasKey(passwordless):
 		default:
 			level = "aal1"
 		}
 	}
 	return level
+}
+
+// hasKey says whether the credential has a security key of a sort.
+func (c Credential) hasKey(sort func(json.RawMessage) bool) bool {
+	return slices.ContainsFunc(configOf[keysConfig](c).Credentials, sort)
 }
 
 // SignInHints lists how an identity can sign in: credential types in

@@ -57,6 +57,7 @@ type Identity struct {
 	Credentials         map[CredentialType]Credential // nil when not loaded
 	VerifiableAddresses []VerifiableAddress
 	RecoveryAddresses   []RecoveryAddress
+	Search              []SearchValue // never loaded: nil leaves what is stored
 }
 
 // Credential is one way in. Config is private data of its method.

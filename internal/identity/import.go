@@ -59,8 +59,10 @@ func (m *Imports) Prepare(ctx context.Context, passwords PasswordImporter) error
 			return problem.BadRequest("A lookup secret must not be empty.")
 		}
 	}
-	if m.TOTPURL != nil && !strings.HasPrefix(*m.TOTPURL, "otpauth://") {
-		return problem.BadRequest("The totp_url must be an otpauth:// URI.")
+	if m.TOTPURL != nil {
+		if _, err := ParseTOTPKey(*m.TOTPURL); err != nil {
+			return err
+		}
 	}
 	for _, k := range []*KeyImport{m.WebAuthn, m.Passkey} {
 		if err := k.check(); err != nil {
@@ -102,8 +104,9 @@ func (k *KeyImport) check() error {
 // Bring gives the identity the prepared credentials. Password and TOTP replace what
 // is there; links and lookup secrets are added to it; keys are merged by their id.
 // Identifiers that follow from traits are the business of Apply. A link that the
-// identity has already is a *problem.ConflictError.
-func (m *Imports) Bring(i *Identity, now time.Time, newID func() uuid.UUID) error {
+// identity has already is a *problem.ConflictError. The vault seals what rows do not
+// show.
+func (m *Imports) Bring(i *Identity, v Vault, now time.Time, newID func() uuid.UUID) error {
 	if i.Credentials == nil {
 		i.Credentials = map[CredentialType]Credential{}
 	}
@@ -118,13 +121,23 @@ func (m *Imports) Bring(i *Identity, now time.Time, newID func() uuid.UUID) erro
 			Config: encode(passwordConfig{HashedPassword: p.Hash, UseMigrationHook: p.MigrationHook})})
 	}
 	if m.TOTPURL != nil {
-		put(Credential{Type: TOTP, Identifiers: self, Config: encode(totpConfig{URL: *m.TOTPURL})})
+		config, err := sealApps(v, i, []TOTPApp{{URL: *m.TOTPURL}})
+		if err != nil {
+			return err
+		}
+		put(Credential{Type: TOTP, Identifiers: self, Config: encode(config)})
 	}
 	if len(m.LookupSecret) > 0 {
 		config := configOf[lookupConfig](i.Credentials[LookupSecret])
-		for _, c := range m.LookupSecret {
-			config.Codes = append(config.Codes, encode(c.settled()))
+		codes := slices.Clone(m.LookupSecret)
+		for n := range codes {
+			codes[n] = codes[n].settled()
 		}
+		sealed, err := sealCodes(v, i, codes)
+		if err != nil {
+			return err
+		}
+		config.Codes = append(slices.Clone(config.Codes), sealed...)
 		put(Credential{Type: LookupSecret, Identifiers: self, Config: encode(config)})
 	}
 	for t, links := range map[CredentialType][]Link{OIDC: m.OIDC, SAML: m.SAML} {

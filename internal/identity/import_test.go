@@ -35,7 +35,7 @@ func bring(t *testing.T, i *identity.Identity, m identity.Imports) error {
 	if err := m.Prepare(t.Context(), passwords{}); err != nil {
 		return err
 	}
-	return m.Bring(i, now, ids())
+	return m.Bring(i, vault(t), now, ids())
 }
 
 func status(err error) int {
@@ -61,6 +61,12 @@ func TestPrepareRefuses(t *testing.T) {
 		"a link without a subject":            {SAML: []identity.Link{{Provider: "p"}}},
 		"an empty lookup secret":              {LookupSecret: []identity.LookupCode{{}}},
 		"a TOTP secret that is no URI":        {TOTPURL: text("JBSWY3DP")},
+		"a counter-based app":                 {TOTPURL: text("otpauth://hotp/x?secret=JBSWY3DPEHPK3PXP")},
+		"an app without a secret":             {TOTPURL: text("otpauth://totp/x?issuer=y")},
+		"an app with a secret of no base32":   {TOTPURL: text("otpauth://totp/x?secret=101")},
+		"an app with an unknown algorithm":    {TOTPURL: text("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&algorithm=MD5")},
+		"an app with codes of one digit":      {TOTPURL: text("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&digits=1")},
+		"an app whose codes never change":     {TOTPURL: text("otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&period=0")},
 		"a key without an id":                 {WebAuthn: &identity.KeyImport{Keys: []identity.SecurityKey{{PublicKey: []byte("x")}}}},
 		"a passkey credential without a key":  {Passkey: &identity.KeyImport{UserHandle: []byte("h")}},
 		"a passkey credential without handle": {Passkey: &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}}},
@@ -78,7 +84,7 @@ func TestBringConfigs(t *testing.T) {
 		Password:     &identity.PasswordImport{Plain: "secret", Hash: "$unknown$"},
 		OIDC:         []identity.Link{{Provider: "Google", Subject: "AbC"}},
 		SAML:         []identity.Link{{Provider: "acme", Subject: "7", UseAutoLink: true}},
-		TOTPURL:      text("otpauth://totp/x?secret=y"),
+		TOTPURL:      text("otpauth://totp/x?secret=JBSWY3DP"),
 		LookupSecret: []identity.LookupCode{{Code: "one"}, {Code: "two", UsedAt: &born}, {Code: "three", UsedAt: &time.Time{}}},
 		WebAuthn:     &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}},
 		Passkey:      &identity.KeyImport{Keys: []identity.SecurityKey{key("b")}, UserHandle: []byte("handle")},
@@ -94,14 +100,14 @@ func TestBringConfigs(t *testing.T) {
 		identity.Password:     {`{"hashed_password":"ok:secret"}`, nil},
 		identity.OIDC:         {`{"providers":[{"initial_id_token":"","initial_access_token":"","initial_refresh_token":"","subject":"AbC","provider":"Google"}]}`, []string{"Google:AbC"}},
 		identity.SAML:         {`{"providers":[{"subject":"7","provider":"acme"}]}`, []string{"acme:7"}},
-		identity.TOTP:         {`{"totp_url":"otpauth://totp/x?secret=y"}`, []string{id(900).String()}},
+		identity.TOTP:         {`{"totp_url":"otpauth://totp/x?secret=JBSWY3DP"}`, []string{id(900).String()}},
 		identity.LookupSecret: {`{"recovery_codes":[{"code":"one","used_at":null},{"code":"two","used_at":"2024-01-01T00:00:00Z"},{"code":"three","used_at":null}]}`, []string{id(900).String()}},
 		identity.WebAuthn:     {`{"credentials":[{"id":"YQ==",` + entry + `]}`, nil},
 		identity.Passkey:      {`{"credentials":[{"id":"Yg==",` + entry + `],"user_handle":"aGFuZGxl"}`, []string{"handle"}},
 	}
 	for ct, w := range want {
 		c := i.Credentials[ct]
-		if d := cmp.Diff(w.Config, string(c.Config)); d != "" {
+		if d := cmp.Diff(w.Config, string(i.Revealed(c, vault(t)))); d != "" {
 			t.Errorf("%s config: %s", ct, d)
 		}
 		if d := cmp.Diff(w.Identifiers, c.Identifiers); d != "" {
@@ -133,10 +139,11 @@ func TestBringIntoWhatIsThere(t *testing.T) {
 		config string
 		fresh  bool
 	}{
-		"a password replaces":    {row(identity.Password, `{"hashed_password":"old"}`, "a@ex.org"), identity.Imports{Password: &identity.PasswordImport{Hash: "ok"}}, `{"hashed_password":"ok"}`, true},
-		"a TOTP secret replaces": {row(identity.TOTP, `{"totp_url":"old"}`), identity.Imports{TOTPURL: text("otpauth://x")}, `{"totp_url":"otpauth://x"}`, true},
-		"lookup secrets are added": {row(identity.LookupSecret, `{"recovery_codes":[{"code":"a"}]}`), identity.Imports{LookupSecret: []identity.LookupCode{{Code: "b"}}},
-			`{"recovery_codes":[{"code":"a"},{"code":"b","used_at":null}]}`, true},
+		"a password replaces": {row(identity.Password, `{"hashed_password":"old"}`, "a@ex.org"), identity.Imports{Password: &identity.PasswordImport{Hash: "ok"}}, `{"hashed_password":"ok"}`, true},
+		"a TOTP secret replaces": {row(identity.TOTP, `{"apps":[{"sealed":"old"},{"sealed":"older"}]}`), identity.Imports{TOTPURL: text("otpauth://totp/x?secret=JBSWY3DP")},
+			`{"totp_url":"otpauth://totp/x?secret=JBSWY3DP"}`, true},
+		"lookup secrets are added": {row(identity.LookupSecret, `{"recovery_codes":[{"sealed":"a"}]}`), identity.Imports{LookupSecret: []identity.LookupCode{{Code: "b"}}},
+			`{"recovery_codes":[{"code":"","used_at":null},{"code":"b","used_at":null}]}`, true},
 		"links are added": {row(identity.SAML, `{"providers":[{"x":1}]}`, "p:1"), identity.Imports{SAML: []identity.Link{{Provider: "p", Subject: "2"}}},
 			`{"providers":[{"x":1},{"subject":"2","provider":"p"}]}`, false},
 		"a handle that is not given stays": {row(identity.Passkey, `{"credentials":[],"user_handle":"aA=="}`, "h"), identity.Imports{Passkey: &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}}},
@@ -148,7 +155,7 @@ func TestBringIntoWhatIsThere(t *testing.T) {
 			continue
 		}
 		got := i.Credentials[tc.old.Type]
-		if d := cmp.Diff(tc.config, string(got.Config)); d != "" {
+		if d := cmp.Diff(tc.config, string(i.Revealed(got, vault(t)))); d != "" {
 			t.Errorf("%s: %s", about, d)
 		}
 		if fresh := got.CreatedAt.Equal(now) && got.ID != tc.old.ID; fresh != tc.fresh {

@@ -70,6 +70,8 @@ func passwordless(raw json.RawMessage) bool {
 	return json.Unmarshal(raw, &key) == nil && key.IsPasswordless
 }
 
+func secondFactorKey(raw json.RawMessage) bool { return !passwordless(raw) }
+
 func (c *Credential) unlink(identifier string) error {
 	if identifier == "" {
 		return problem.BadRequest("The query has to name the link to remove: identifier=<provider>:<subject>.")

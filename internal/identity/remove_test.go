@@ -42,9 +42,9 @@ func TestRemoveCredential(t *testing.T) {
 	}{
 		"one that is not there":                    {configs{}, identity.TOTP, "", identity.Factors{}, 404, ""},
 		"a word that is no type":                   {configs{}, "magic", "", identity.Factors{}, 404, ""},
-		"TOTP goes whatever else there is":         {configs{identity.TOTP: `{"totp_url":"x"}`}, identity.TOTP, "", identity.Factors{}, 0, ""},
+		"TOTP goes whatever else there is":         {configs{identity.TOTP: `{"apps":[{"sealed":"x"}]}`}, identity.TOTP, "", identity.Factors{}, 0, ""},
 		"lookup secrets go":                        {configs{identity.LookupSecret: `{"recovery_codes":[1]}`}, identity.LookupSecret, "", identity.Factors{}, 0, ""},
-		"the only password stays":                  {configs{identity.Password: aPassword, identity.TOTP: `{"totp_url":"x"}`}, identity.Password, "", identity.Factors{}, 400, aPassword},
+		"the only password stays":                  {configs{identity.Password: aPassword, identity.TOTP: `{"apps":[{"sealed":"x"}]}`}, identity.Password, "", identity.Factors{}, 400, aPassword},
 		"codes as second factor are no way in":     {configs{identity.Password: aPassword, identity.Code: aCode}, identity.Password, "", identity.Factors{CodeIsSecond: true}, 400, aPassword},
 		"a password goes when codes are a way in":  {configs{identity.Password: aPassword, identity.Code: aCode}, identity.Password, "", identity.Factors{CodeIsFirst: true}, 0, `{}`},
 		"a password goes when a link stays":        {configs{identity.Password: aPassword, identity.OIDC: twoLinks}, identity.Password, "", identity.Factors{}, 0, `{}`},
@@ -97,23 +97,22 @@ func TestUpgradedShowsTheNewestVersion(t *testing.T) {
 }
 
 func TestRevealedLinksNeverShowSealedTokens(t *testing.T) {
-	open := func(sealed string) string {
-		if sealed == "sealed" {
-			return "opened"
-		}
-		return ""
+	v, i := vault(t), &identity.Identity{ID: id(1)}
+	sealed, err := v.Seal(identity.ProviderToken, i.ID, "opened")
+	if err != nil {
+		t.Fatal(err)
 	}
-	const stored = `{"providers":[{"provider":"p","subject":"1","initial_access_token":"sealed","initial_id_token":"broken","secret":"x"}]}`
+	stored := `{"providers":[{"provider":"p","subject":"1","initial_access_token":"` + sealed + `","initial_id_token":"broken","secret":"x"}]}`
 	for ct, want := range map[identity.CredentialType]string{
 		identity.OIDC:     `{"providers":[{"initial_id_token":"","initial_access_token":"opened","initial_refresh_token":"","subject":"1","provider":"p"}]}`,
 		identity.SAML:     `{"providers":[{"subject":"1","provider":"p"}]}`,
 		identity.Password: stored,
 	} {
-		if got := string((identity.Credential{Type: ct, Config: json.RawMessage(stored)}).Revealed(open)); got != want {
+		if got := string(i.Revealed(identity.Credential{Type: ct, Config: json.RawMessage(stored)}, v)); got != want {
 			t.Errorf("%s: %s", ct, got)
 		}
 	}
-	if got := (identity.Credential{Type: identity.OIDC, Config: json.RawMessage(`{"providers":[]}`)}).Revealed(open); got != nil {
+	if got := i.Revealed(identity.Credential{Type: identity.OIDC, Config: json.RawMessage(`{"providers":[]}`)}, v); got != nil {
 		t.Errorf("no links are shown as %s", got)
 	}
 }

@@ -27,15 +27,30 @@ func (c Credential) Upgraded(owner uuid.UUID) Credential {
 	return c
 }
 
-// Revealed is a credential's config for an operator who asked to see it, nil when
-// there is nothing to see. open opens a provider's sealed token; what does not open
-// is shown as "". Everything else is shown as it is stored.
-func (c Credential) Revealed(open func(sealed string) string) json.RawMessage {
+// Revealed is a credential's config for an operator who asked to see it, in the
+// contract's words; nil when there is nothing to see. What does not open is shown
+// as "".
+func (i *Identity) Revealed(c Credential, v Vault) json.RawMessage {
 	switch c.Type {
 	case OIDC, SAML:
-	default:
-		return c.Config
+		return i.revealedLinks(c, v)
+	case TOTP:
+		shown := struct {
+			URL string `json:"totp_url"`
+		}{}
+		if apps := i.TOTPApps(v); len(apps) > 0 {
+			shown.URL = apps[0].URL
+		}
+		return encode(shown)
+	case LookupSecret:
+		return encode(struct {
+			Codes []LookupCode `json:"recovery_codes"`
+		}{i.LookupCodes(v)})
 	}
+	return c.Config
+}
+
+func (i *Identity) revealedLinks(c Credential, v Vault) json.RawMessage {
 	stored := configOf[struct {
 		Providers []oidcLink `json:"providers"`
 	}](c)
@@ -49,9 +64,7 @@ func (c Credential) Revealed(open func(sealed string) string) json.RawMessage {
 			continue
 		}
 		for _, token := range []*string{&l.IDToken, &l.AccessToken, &l.RefreshToken} {
-			if *token != "" {
-				*token = open(*token)
-			}
+			*token, _ = v.Open(ProviderToken, i.ID, *token)
 		}
 		shown.Providers = append(shown.Providers, encode(l))
 	}

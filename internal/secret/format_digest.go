@@ -15,7 +15,8 @@ import (
 	"github.com/go-crypt/crypt/algorithm"
 	"github.com/go-crypt/crypt/algorithm/md5crypt"
 	"github.com/go-crypt/crypt/algorithm/shacrypt"
-	"golang.org/x/crypto/md4" //nolint:staticcheck // old hashes are keyed with it; they are replaced at the first sign-in
+	//lint:ignore SA1019 old hashes are keyed with it; they are replaced at the first sign-in
+	"golang.org/x/crypto/md4"
 )
 
 // Ceilings of the crypt(3) families. Their work grows with the password's length

@@ -16,6 +16,7 @@ import (
 // of them. In alternatives it follows those that the value matches.
 type deriver struct {
 	*Schema
+	traits   any // what is walked
 	out      identity.Derived
 	found    []Violation
 	rewrites []rewrite
@@ -27,8 +28,8 @@ type rewrite struct {
 	value string
 }
 
-func newDeriver(s *Schema) *deriver {
-	d := &deriver{Schema: s}
+func newDeriver(s *Schema, traits any) *deriver {
+	d := &deriver{Schema: s, traits: traits}
 	d.out.Identifiers = make(map[identity.CredentialType][]string, len(s.types))
 	for _, typ := range s.types {
 		d.out.Identifiers[typ] = []string{}
@@ -148,6 +149,9 @@ func (m *mark) email() (string, error) {
 }
 
 func (d *deriver) apply(f *facts, m *mark) {
+	if f.Searchable {
+		d.search(m)
+	}
 	if f.PasskeyDisplayName && d.out.PasskeyDisplayName == "" {
 		d.out.PasskeyDisplayName = m.text
 	}

@@ -33,7 +33,6 @@ type document struct {
 // parser reads JSON token by token, because maps forget the order of keys.
 type parser struct {
 	dec   *json.Decoder
-	url   string
 	order map[string][]string
 	keys  int
 }

@@ -11,8 +11,12 @@ import (
 	"cardea/internal/identity"
 )
 
-// extensionKey is the keyword under which a trait says what it is good for.
-const extensionKey = "ory.sh/kratos"
+// The keywords under which a trait says what it is good for: the contract's, and
+// what this server adds to it.
+const (
+	extensionKey = "ory.sh/kratos"
+	ownKey       = "cardea"
+)
 
 // Extension is what a trait is good for. The zero value is a plain trait.
 type Extension struct {
@@ -25,15 +29,32 @@ type Extension struct {
 	VerificationVia     identity.Channel // "" for an address that is not verifiable
 	RecoveryVia         identity.Channel // "" for no recovery address
 	OrganizationMatcher string           // "" or "email_domain"
+
+	Searchable bool // operators can search by it
+	ReadOnly   bool // people see it and cannot change it
+	Hidden     bool // people do not even see it on forms
 }
+
+// Guarded says whether people cannot set the trait themselves.
+func (e Extension) Guarded() bool { return e.ReadOnly || e.Hidden }
 
 // Identifies says whether the trait stands for the account in sign-in forms.
 func (e Extension) Identifies() bool {
 	return e.Password || e.WebAuthn || e.PasskeyDisplayName || e.TOTPAccountName || e.Code
 }
 
-// extensionLeaves is the whole vocabulary: what each key accepts and sets.
-var extensionLeaves = map[string]func(*Extension, any) bool{
+// leaves is a vocabulary: what each key accepts and sets.
+type leaves map[string]func(*Extension, any) bool
+
+// ownLeaves is the vocabulary of this server's keyword.
+var ownLeaves = leaves{
+	"searchable": flag(func(e *Extension) *bool { return &e.Searchable }),
+	"read_only":  flag(func(e *Extension) *bool { return &e.ReadOnly }),
+	"hidden":     flag(func(e *Extension) *bool { return &e.Hidden }),
+}
+
+// extensionLeaves is the vocabulary of the contract's keyword.
+var extensionLeaves = leaves{
 	"credentials.password.identifier":  flag(func(e *Extension) *bool { return &e.Password }),
 	"credentials.webauthn.identifier":  flag(func(e *Extension) *bool { return &e.WebAuthn }),
 	"credentials.passkey.display_name": flag(func(e *Extension) *bool { return &e.PasskeyDisplayName }),
@@ -63,38 +84,39 @@ func channel(field func(*Extension) *identity.Channel) func(*Extension, any) boo
 	}
 }
 
-// parseExtension reads one extension object. Keys outside the vocabulary are
-// refused: a misspelt flag must not silently do nothing.
+// parseExtension reads the contract's extension object.
 func parseExtension(v any) (Extension, error) {
 	var e Extension
-	return e, e.read("", v)
+	return e, e.read(extensionKey, extensionLeaves, "", v)
 }
 
-func (e *Extension) read(at string, v any) error {
+// read takes over an extension object. Keys outside the vocabulary are refused: a
+// misspelt flag must not silently do nothing.
+func (e *Extension) read(keyword string, vocabulary leaves, at string, v any) error {
 	obj, ok := v.(map[string]any)
 	if !ok {
-		return fmt.Errorf("%s: %q must be an object", extensionKey, at)
+		return fmt.Errorf("%s: %q must be an object", keyword, at)
 	}
 	for _, key := range slices.Sorted(maps.Keys(obj)) {
 		path := strings.TrimPrefix(at+"."+key, ".")
-		if set, ok := extensionLeaves[path]; ok {
+		if set, ok := vocabulary[path]; ok {
 			if !set(e, obj[key]) {
-				return fmt.Errorf("%s: %q has a value that is not allowed", extensionKey, path)
+				return fmt.Errorf("%s: %q has a value that is not allowed", keyword, path)
 			}
 			continue
 		}
-		if !extensionBranch(path) {
-			return fmt.Errorf("%s: unknown key %q", extensionKey, path)
+		if !vocabulary.branch(path) {
+			return fmt.Errorf("%s: unknown key %q", keyword, path)
 		}
-		if err := e.read(path, obj[key]); err != nil {
+		if err := e.read(keyword, vocabulary, path, obj[key]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func extensionBranch(path string) bool {
-	for leaf := range extensionLeaves {
+func (l leaves) branch(path string) bool {
+	for leaf := range l {
 		if strings.HasPrefix(leaf, path+".") {
 			return true
 		}
@@ -124,6 +146,11 @@ func factsVocabulary() *jsonschema.Vocabulary {
 			if raw, ok := obj[extensionKey]; ok {
 				var err error
 				if f.Extension, err = parseExtension(raw); err != nil {
+					return nil, err
+				}
+			}
+			if raw, ok := obj[ownKey]; ok {
+				if err := f.read(ownKey, ownLeaves, "", raw); err != nil {
 					return nil, err
 				}
 			}

@@ -65,15 +65,19 @@ type memberOf struct {
 // validated, but has neither form fields nor a known shape.
 type walker struct {
 	*Schema
-	open  map[*jsonschema.Schema]int
-	steps int
+	open      map[*jsonschema.Schema]int
+	described map[*jsonschema.Schema]bool
+	steps     int
 }
 
 func (s *Schema) describe() error {
-	w := &walker{Schema: s, open: map[*jsonschema.Schema]int{}}
+	w := &walker{Schema: s, open: map[*jsonschema.Schema]int{}, described: map[*jsonschema.Schema]bool{}}
 	shape, err := w.object([]string{rootName}, []part{{schema: s.root.Properties[rootName]}})
 	s.shape = shape
-	return err
+	if err != nil {
+		return err
+	}
+	return w.settleGuards()
 }
 
 // object describes the members of an object and gives its shape.
@@ -114,6 +118,9 @@ func (w *walker) member(path []string, m *memberOf) (*payload.Shape, error) {
 	if sum.Identifies() {
 		w.note(path, sum.title)
 	}
+	if err := w.describeOwn(path, sum.Extension, false); err != nil {
+		return nil, err
+	}
 	typ, nullable := sum.typ()
 	switch typ {
 	case "object":
@@ -146,6 +153,9 @@ func (w *walker) list(path []string, m *memberOf, sum *summary, nullable bool) (
 		return shape, nil // recursion
 	}
 	defer leave()
+	if err := w.describeOwn(path, item.Extension, true); err != nil {
+		return nil, err
+	}
 	if item.Identifies() {
 		title := item.title
 		if title == "" {
@@ -241,7 +251,7 @@ func (w *walker) gather(sum *summary, p part, conditional bool, seen map[*jsonsc
 	}
 	s := p.schema
 	if p.conditional == conditional {
-		seen[s] = true
+		seen[s], w.described[s] = true, true
 		sum.add(s, conditional)
 	}
 	for _, e := range w.edges[s] {
@@ -293,9 +303,7 @@ func (sum *summary) add(s *jsonschema.Schema, conditional bool) {
 	if sum.format == "" {
 		sum.format = f.format
 	}
-	if sum.Extension == (Extension{}) {
-		sum.Extension = f.Extension
-	}
+	sum.Extension = sum.Extension.with(f.Extension)
 	sum.disabled = sum.disabled || f.disabled
 	if conditional {
 		return

@@ -85,6 +85,10 @@ func checkEmail(s string) error {
 	return mailbox(s)
 }
 
+// LooseEmail says whether a text could be an e-mail address, by the generous
+// rule for addresses that are only looked up.
+func LooseEmail(s string) bool { return checkLooseEmail(s) == nil }
+
 // checkLooseEmail is the format "email_loose": any local part, an international
 // domain, at most 320 characters.
 func checkLooseEmail(s string) error {

@@ -49,6 +49,9 @@ type Schema struct {
 	shape  *payload.Shape
 	ranks  map[string]int // document order of every property, by rankKey
 	labels []label
+
+	searchable []string // names of traits that operators can search by
+	guards     []guard  // traits that people cannot set
 }
 
 // label is a trait that stands for the account in sign-in forms.

@@ -34,7 +34,7 @@ func (s *Schema) Validate(traits json.RawMessage) (*identity.Derived, []Violatio
 	if err != nil {
 		return nil, nil, err
 	}
-	d := newDeriver(s)
+	d := newDeriver(s, v)
 	if traitsSchema := s.root.Properties[rootName]; s.marked[traitsSchema] {
 		d.visit(traitsSchema, v, []string{rootName})
 	}

@@ -1,0 +1,185 @@
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cardea/internal/identity"
+	"cardea/internal/payload"
+)
+
+// with adds what another schema says about the same trait. Of the contract's words
+// the first that says something counts; ours add up, so that no schema can take a
+// protection away.
+func (e Extension) with(more Extension) Extension {
+	searchable, readOnly, hidden := e.Searchable || more.Searchable, e.ReadOnly || more.ReadOnly, e.Hidden || more.Hidden
+	bare := e
+	bare.Searchable, bare.ReadOnly, bare.Hidden = false, false, false
+	if bare == (Extension{}) {
+		bare = more
+	}
+	bare.Searchable, bare.ReadOnly, bare.Hidden = searchable, readOnly, hidden
+	return bare
+}
+
+// Reasons why a protection cannot be kept.
+var (
+	// An element of a list has no name that stays the same while the list changes,
+	// so nothing could be held against what it was.
+	errGuardedElement = errors.New("read_only and hidden protect a whole list, not what is in it")
+	errGuardedPattern = errors.New("read_only and hidden protect traits that are named under properties only")
+)
+
+// guard is a trait that people cannot set, with everything below it.
+type guard struct {
+	path   []string
+	hidden bool
+}
+
+// describeOwn notes what a trait says under this server's keyword.
+func (w *walker) describeOwn(path []string, e Extension, element bool) error {
+	if e.Searchable {
+		if name := searchName(path); !slices.Contains(w.searchable, name) {
+			w.searchable = append(w.searchable, name)
+		}
+	}
+	if !e.Guarded() {
+		return nil
+	}
+	if element || slices.Contains(path, anyIndex) {
+		return errGuardedElement
+	}
+	w.guards = append(w.guards, guard{slices.Clone(path), e.Hidden})
+	return nil
+}
+
+// settleGuards lets protections hold for the fields below them, and refuses those
+// that stand where no form field can be found for them.
+func (w *walker) settleGuards() error {
+	for at := range w.edges {
+		if factsOf(at).Guarded() && !w.described[at] {
+			return errGuardedPattern
+		}
+	}
+	for n := range w.fields {
+		f := &w.fields[n]
+		for _, g := range w.guards {
+			if len(f.Path) >= len(g.path) && slices.Equal(f.Path[:len(g.path)], g.path) {
+				f.Disabled, f.Extension.ReadOnly = true, true
+				f.Extension.Hidden = f.Extension.Hidden || g.hidden
+			}
+		}
+	}
+	return nil
+}
+
+// searchName is a path below traits without the positions in lists.
+func searchName(path []string) string {
+	return strings.Join(slices.DeleteFunc(slices.Clone(path[1:]), func(seg string) bool { return seg == anyIndex }), ".")
+}
+
+// Searchable are the names of the traits that operators can search by.
+func (s *Schema) Searchable() []string { return s.searchable }
+
+// Guard holds submitted traits against those that are stored: traits that people
+// cannot set stay as they are. One that was left out is put back, which is what
+// forms do with disabled fields; one that was changed is a violation. before is nil
+// when there is nothing yet. The result shares nothing with before.
+func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) (map[string]any, []Violation, error) {
+	if len(s.guards) == 0 {
+		return submitted, nil, nil
+	}
+	var stored any
+	if before != nil {
+		var err error
+		if stored, err = payload.DecodeJSON(before); err != nil {
+			return nil, nil, err
+		}
+	}
+	var found []Violation
+	for _, g := range s.guards {
+		path := g.path
+		was, had := lookup(stored, path[1:])
+		is, has := lookup(submitted, path[1:])
+		switch {
+		case !had && !has, had && has && sameValue(is, was):
+		case has || !restore(submitted, path[1:], was):
+			f := generic("this cannot be changed here")
+			found = append(found, Violation{Path: path, ID: f.id, Context: f.context, Reason: f.reason, Pointer: "#/" + ownKey})
+		}
+	}
+	return submitted, found, nil
+}
+
+func lookup(v any, path []string) (any, bool) {
+	for _, seg := range path {
+		obj, ok := v.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if v, ok = obj[seg]; !ok {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// restore puts a value back, unless something else stands in its way.
+func restore(obj map[string]any, path []string, value any) bool {
+	for _, seg := range path[:len(path)-1] {
+		next, there := obj[seg]
+		if !there {
+			next = map[string]any{}
+			obj[seg] = next
+		}
+		below, ok := next.(map[string]any)
+		if !ok {
+			return false
+		}
+		obj = below
+	}
+	obj[path[len(path)-1]] = value
+	return true
+}
+
+// sameValue compares JSON values; numbers by what they are, not how they are written.
+func sameValue(a, b any) bool { return reflect.DeepEqual(plain(a), plain(b)) }
+
+func plain(v any) (out any) {
+	raw, err := json.Marshal(v)
+	if err != nil || json.Unmarshal(raw, &out) != nil {
+		return err // nothing equals it
+	}
+	return out
+}
+
+// search notes a trait that operators can search by.
+func (d *deriver) search(m *mark) {
+	name := strings.Join(d.names(m.path[1:]), ".")
+	if !slices.Contains(d.searchable, name) {
+		return
+	}
+	if v, ok := identity.NewSearchValue(name, m.text); ok && !slices.Contains(d.out.Search, v) {
+		d.out.Search = append(d.out.Search, v)
+	}
+}
+
+// names are the segments of a path into the traits that are not positions in lists.
+func (d *deriver) names(path []string) (names []string) {
+	at := d.traits
+	for _, seg := range path {
+		switch in := at.(type) {
+		case map[string]any:
+			names = append(names, seg)
+			at = in[seg]
+		case []any:
+			n, _ := strconv.Atoi(seg) // written by elements
+			at = in[n]
+		}
+	}
+	return names
+}

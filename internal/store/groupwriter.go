@@ -247,12 +247,8 @@ func (w *groupWriter) alone(m *member) (err error, locked bool) {
 	if err := w.c.begin(); err != nil {
 		return err, true
 	}
-	err = call(m.fn, w.c)
-	if w.c.lost != nil {
-		err = w.c.lost
-	}
-	if err == nil {
-		err = w.c.run(sqlCommit)
+	if err = call(m.fn, w.c); err == nil {
+		err = w.c.run(sqlCommit) // refused when the transaction is lost, whatever fn made of that
 	}
 	if err != nil {
 		w.c.rollback()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,6 +27,14 @@ type IdentityFilter struct {
 	IDs            []uuid.UUID
 	OrganizationID *uuid.UUID
 	Identifiers    []IdentifierMatch
+	Traits         []identity.SearchMatch // all of them have to hold
+	State          identity.State
+	SchemaID       string
+	Verified       *bool     // has a verified address, or has none
+	CreatedAfter   time.Time // this moment or later
+	CreatedBefore  time.Time // before this moment
+	UpdatedAfter   time.Time
+	UpdatedBefore  time.Time
 	After          uuid.UUID // the last id of the page before; zero for the first page
 	Offset         int       // rows to skip; for the legacy way of paging only
 	Limit          int       // rows at most; required
@@ -56,6 +65,14 @@ func (t *Tenant) Identities(ctx context.Context, f IdentityFilter) ([]*identity.
 	return list, err
 }
 
+// CountMatching counts what Identities lists on all pages.
+func (t *Tenant) CountMatching(ctx context.Context, f IdentityFilter) (n int, err error) {
+	f.After = uuid.Nil
+	where, args := f.where(t.id)
+	err = one(t.read(ctx), "SELECT count(*) FROM identities i WHERE "+where, args, &n)
+	return n, err
+}
+
 // CountIdentities counts all identities.
 func (t *Tenant) CountIdentities(ctx context.Context) (n int, err error) {
 	err = one(t.read(ctx), "SELECT count(*) FROM identities WHERE tenant = ?", []any{t.id}, &n)
@@ -81,6 +98,41 @@ func (f *IdentityFilter) where(tenant int64) (where string, args []any) {
 		matches, values := matching(tenant, f.Identifiers)
 		where += " AND i.id IN (" + matches + ")"
 		args = append(args, values...)
+	}
+	for _, m := range f.Traits {
+		condition, values := searching(tenant, m)
+		where += condition
+		args = append(args, values...)
+	}
+	more, values := f.columns()
+	return where + more, append(args, values...)
+}
+
+// columns are the conditions on the row itself.
+func (f *IdentityFilter) columns() (where string, args []any) {
+	for _, c := range []struct {
+		set   bool
+		sql   string
+		value any
+	}{
+		{f.State != "", "i.state = ?", string(f.State)},
+		{f.SchemaID != "", "i.schema_id = ?", f.SchemaID},
+		{!f.CreatedAfter.IsZero(), "i.created_at >= ?", micros(f.CreatedAfter)},
+		{!f.CreatedBefore.IsZero(), "i.created_at < ?", micros(f.CreatedBefore)},
+		{!f.UpdatedAfter.IsZero(), "i.updated_at >= ?", micros(f.UpdatedAfter)},
+		{!f.UpdatedBefore.IsZero(), "i.updated_at < ?", micros(f.UpdatedBefore)},
+	} {
+		if c.set {
+			where += " AND " + c.sql
+			args = append(args, c.value)
+		}
+	}
+	if f.Verified != nil {
+		not := " NOT"
+		if *f.Verified {
+			not = ""
+		}
+		where += " AND" + not + " EXISTS (SELECT 1 FROM verifiable_addresses v WHERE v.tenant = i.tenant AND v.identity_id = i.id AND v.verified = 1)"
 	}
 	return where, args
 }

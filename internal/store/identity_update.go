@@ -38,7 +38,10 @@ func (x *Tx) UpdateIdentity(i *identity.Identity) error {
 			return err
 		}
 	}
-	return x.updateAddresses(i, old)
+	if err := x.updateAddresses(i, old); err != nil {
+		return err
+	}
+	return x.updateSearch(i)
 }
 
 func (x *Tx) updateRow(i *identity.Identity) error {

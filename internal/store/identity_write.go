@@ -86,7 +86,7 @@ func fill(errs []error, err error) []error {
 
 // insertIdentities inserts and names the table where a unique value was taken.
 func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err error) {
-	var rows, credentials, identifiers, verifiable, recovery []any
+	var rows, credentials, identifiers, verifiable, recovery, traits, ends []any
 	for _, i := range list {
 		x.complete(i)
 		if err := sound(i); err != nil {
@@ -97,6 +97,8 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 		identifiers = append(identifiers, x.identifierRows(i.ID, identifiersOf(i))...)
 		verifiable = append(verifiable, x.verifiableRows(i.ID, i.VerifiableAddresses)...)
 		recovery = append(recovery, x.recoveryRows(i.ID, i.RecoveryAddresses)...)
+		values, parts := x.searchRows(i.ID, i.Search)
+		traits, ends = append(traits, values...), append(ends, parts...)
 	}
 	for _, step := range []struct {
 		table string
@@ -113,7 +115,7 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 			return step.table, err
 		}
 	}
-	return "", nil
+	return "", x.insertSearch(traits, ends)
 }
 
 // insertNew inserts rows and says whether a unique value kept one of them out.
@@ -262,6 +264,27 @@ func (t *Tenant) CreateIdentities(ctx context.Context, list []*identity.Identity
 	return conflicts, err
 }
 
+// errOnlyATrial undoes a trial.
+var errOnlyATrial = errors.New("only a trial")
+
+// CheckIdentities tells what CreateIdentities would, and stores nothing.
+func (t *Tenant) CheckIdentities(ctx context.Context, list []*identity.Identity) (conflicts []error, err error) {
+	err = t.Tx(ctx, func(x *Tx) error {
+		conflicts = x.CreateIdentities(list)
+		for _, e := range conflicts {
+			var taken *problem.ConflictError
+			if e != nil && !errors.As(e, &taken) {
+				return e
+			}
+		}
+		return errOnlyATrial
+	})
+	if errors.Is(err, errOnlyATrial) {
+		err = nil
+	}
+	return conflicts, err
+}
+
 // UpdateIdentity changes an identity in a transaction of its own.
 func (t *Tenant) UpdateIdentity(ctx context.Context, i *identity.Identity) error {
 	return t.Tx(ctx, func(x *Tx) error { return x.UpdateIdentity(i) })
@@ -270,4 +293,21 @@ func (t *Tenant) UpdateIdentity(ctx context.Context, i *identity.Identity) error
 // DeleteIdentity deletes an identity in a transaction of its own.
 func (t *Tenant) DeleteIdentity(ctx context.Context, id uuid.UUID) error {
 	return t.Tx(ctx, func(x *Tx) error { return x.DeleteIdentity(id) })
+}
+
+// DeleteIdentityIf is DeleteIdentity, unless check, which sees the identity in the
+// same transaction, objects. check may be nil and may run more than once.
+func (t *Tenant) DeleteIdentityIf(ctx context.Context, id uuid.UUID, check func(*identity.Identity) error) error {
+	return t.Tx(ctx, func(x *Tx) error {
+		if check != nil {
+			i, err := x.Identity(id)
+			if err == nil {
+				err = check(i)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return x.DeleteIdentity(id)
+	})
 }

@@ -135,6 +135,22 @@ func (x *Tx) consume(purpose, subject string, keys [][]byte, now time.Time) (Con
 	return x.refusal(purpose, subject, keys, now)
 }
 
+// Spend marks as used what nobody put here before: a challenge that a signature
+// answers proves itself, so only its use has to be remembered, until it counts no
+// more. It commits on its own; of parallel calls at most one gets true.
+func (t *Tenant) Spend(ctx context.Context, purpose string, key []byte, until time.Time) (bool, error) {
+	err := t.Tx(ctx, func(x *Tx) error {
+		now := micros(x.db.clock.Now())
+		_, err := x.c.exec("INSERT INTO one_time (tenant, purpose, subject, key_hash, attempts, max_attempts, expires_at, consumed_at, created_at) "+
+			"VALUES (?, ?, '', ?, 1, 1, ?, ?, ?)", x.tenant, purpose, key, micros(until), now, now)
+		return err
+	})
+	if err != nil && t.db.dialect.unique(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func left(attempts, allowed int) int {
 	if allowed == 0 {
 		return -1

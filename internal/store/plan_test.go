@@ -23,6 +23,8 @@ func many(t *testing.T, db *DB) {
 	const id = "unhex(printf('%032x', i))"
 	for _, fill := range []string{
 		"INSERT INTO identities (tenant, id, external_id, schema_id, state, traits, organization_id, created_at, updated_at) SELECT 1, " + id + ", 'x' || i, 's', 'active', '{}', unhex(printf('%032x', i % 100)), i, i FROM n",
+		"INSERT INTO identity_traits (tenant, name, value, identity_id) SELECT 1, 'email', 'u' || i, " + id + " FROM n",
+		"INSERT INTO identity_trait_ends (tenant, name, value, identity_id) SELECT 1, 'email', 'u' || i, " + id + " FROM n",
 		"INSERT INTO credential_identifiers (tenant, type, identifier, identity_id) SELECT 1, 'password', 'u' || i, " + id + " FROM n",
 		"INSERT INTO verifiable_addresses (tenant, identity_id, id, via, value, status, created_at, updated_at) SELECT 1, " + id + ", " + id + ", 'email', 'u' || i, 'pending', i, i FROM n",
 		"INSERT INTO sessions (tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, expires_at, last_used_at, created_at, updated_at) SELECT 1, " + id + ", " + id + ", 1, 'aal1', '[]', i, i, i, i, i, i FROM n",
@@ -192,8 +194,14 @@ func reads(t *testing.T, db *DB) (texts []string) {
 		{After: id}, {IDs: []uuid.UUID{id}}, {OrganizationID: &id}, {OrganizationID: &id, After: id},
 		{Identifiers: []IdentifierMatch{{Types: passwords, Values: []string{"u1"}}, {Types: passwords, Values: []string{"U1"}}}, Credentials: true},
 		{Identifiers: []IdentifierMatch{{Types: passwords, Values: []string{"u1"}, Prefix: true}}},
+		{Traits: []identity.SearchMatch{{"email", "u1", identity.Equals}}}, {Traits: []identity.SearchMatch{{"email", "u1", identity.Begins}}},
+		{Traits: []identity.SearchMatch{{"email", "u1", identity.Contains}, {"name", "u", identity.Equals}}, After: id},
+		{State: identity.Active, SchemaID: "s", Verified: &yes, CreatedAfter: start, CreatedBefore: start, UpdatedAfter: start, UpdatedBefore: start, After: id},
 	} {
 		f.Limit = 250
+		if _, err := tenant.CountMatching(ctx, f); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := tenant.Identities(ctx, f); err != nil {
 			t.Fatal(err)
 		}
@@ -216,6 +224,8 @@ func reads(t *testing.T, db *DB) (texts []string) {
 		}
 	}
 	_, _ = tenant.Message(ctx, id)
+	_, _ = tenant.APIKeyByHash(ctx, []byte("x"))
+	_, _ = tenant.SearchStamp(ctx, "s")
 	_, _ = db.System().NextMessage(ctx)
 	for text := range db.reads.statements {
 		texts = append(texts, text)

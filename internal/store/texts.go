@@ -12,8 +12,8 @@ type texts struct {
 	sessionWhole        string // up to WHERE; devices and identity with addresses
 	sessionByToken      string
 
-	identities, credentials, identifiers, verifiable, recovery *inserter
-	sessions, tokens, devices, flows                           *inserter
+	identities, credentials, identifiers, verifiable, recovery, traits, traitEnds *inserter
+	sessions, tokens, devices, flows                                              *inserter
 
 	sweeps []string // DELETE statements of the janitor
 }
@@ -77,6 +77,8 @@ func (t *texts) inserters(d *dialect) {
 	t.verifiable = newInserter("verifiable_addresses", "tenant, identity_id, id, via, value, verified, verified_at, "+
 		"status, created_at, updated_at", d.insertNew)
 	t.recovery = newInserter("recovery_addresses", "tenant, identity_id, id, via, value, created_at, updated_at", d.insertNew)
+	t.traits = newInserter("identity_traits", "tenant, name, value, identity_id", d.insertNew)
+	t.traitEnds = newInserter("identity_trait_ends", "tenant, name, value, identity_id", d.insertNew)
 	t.sessions = newInserter("sessions", "tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, "+
 		"expires_at, last_used_at, created_at, updated_at", "")
 	t.tokens = newInserter("session_tokens", "tenant, hash, session_id, created_at", "")

@@ -130,5 +130,6 @@ var flowTests = []test{
 		_, err = c.Exchange(c.Context(), back)
 		c.missing(err)
 		c.missing(c.Tx(c.Context(), func(x *store.Tx) error { return x.CompleteExchange(uuid.New(), back, nil) }))
+		c.missing(c.Tx(c.Context(), func(x *store.Tx) error { return x.CompleteExchange(from, back, nil) }))
 	}},
 }

@@ -112,17 +112,29 @@ var identityTests = []test{
 		c.ok(err)
 		same(c, "the first identity", first, got)
 	}},
+	{"an id that is free again does not hide what is taken", func(c *Case) {
+		first, gone := c.stored("a"), c.stored("b")
+		c.ok(c.DeleteIdentity(c.Context(), gone.ID))
+		gone.ExternalID = first.ExternalID
+		c.taken(c.CreateIdentity(c.Context(), gone), problem.ConflictError{What: "external_id", Value: first.ExternalID})
+	}},
 	{"a conflict leaves nothing behind when the transaction goes on", func(c *Case) {
-		c.stored("a@example.org")
-		clash, fine := c.person("b@example.org"), c.person("c@example.org")
+		first := c.stored("a@example.org")
+		clash, copied, fine := c.person("b@example.org"), c.person("d@example.org"), c.person("c@example.org")
 		clash.RecoveryAddresses[0].Value = "a@example.org"
+		copied.ID = first.ID
 		c.ok(c.Tx(c.Context(), func(x *store.Tx) error {
-			if err := x.CreateIdentity(clash); err == nil {
-				return errors.New("no conflict")
+			for _, i := range []*identity.Identity{clash, copied} {
+				if err := x.CreateIdentity(i); err == nil {
+					return errors.New("no conflict")
+				}
 			}
 			return x.CreateIdentity(fine)
 		}))
-		_, err := c.Identity(c.Context(), clash.ID)
+		kept, err := c.Identity(c.Context(), first.ID)
+		c.ok(err)
+		same(c, "the identity whose id was taken", first, kept)
+		_, err = c.Identity(c.Context(), clash.ID)
 		c.missing(err)
 		_, err = c.IdentityByIdentifier(c.Context(), identity.Password, "b@example.org")
 		c.missing(err)

@@ -82,6 +82,14 @@ var listTests = []test{
 			same(c, f.name, f.want, c.list(f.filter))
 		}
 	}},
+	{"an identifier that was given up selects nobody", func(c *Case) {
+		i := c.stored("a")
+		delete(i.Credentials, identity.Password)
+		c.ok(c.UpdateIdentity(c.Context(), i))
+		same(c, "found", []uuid.UUID(nil), c.list(store.IdentityFilter{Identifiers: []store.IdentifierMatch{
+			{Types: []identity.CredentialType{identity.Password}, Values: []string{"a"}},
+		}}))
+	}},
 }
 
 func sorted(a, b uuid.UUID) []uuid.UUID {

@@ -42,6 +42,34 @@ var oneTimeTests = []test{
 		_, err = c.PeekOneTime(c.Context(), purpose, "", []byte("k"), c.now())
 		c.missing(err)
 	}},
+	{"a challenge is spent once", func(c *Case) {
+		spend := func(purpose, key string) bool {
+			won, err := c.Spend(c.Context(), purpose, []byte(key), c.now().Add(time.Minute))
+			c.ok(err)
+			return won
+		}
+		same(c, "first", true, spend(purpose, "k"))
+		same(c, "second", false, spend(purpose, "k"))
+		same(c, "another", true, spend(purpose, "l"))
+		same(c, "for something else", true, spend("other", "k"))
+	}},
+	{"of parallel spenders one wins", func(c *Case) {
+		var group sync.WaitGroup
+		var wins atomic.Int32
+		for range 8 {
+			group.Go(func() {
+				won, err := c.Spend(c.Context(), purpose, []byte("k"), c.now().Add(time.Minute))
+				if err != nil {
+					c.Errorf("spend: %v", err)
+				}
+				if won {
+					wins.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		same(c, "winners", int32(1), wins.Load())
+	}},
 	{"a secret under a rotated key works", func(c *Case) {
 		c.put(store.OneTime{Key: []byte("old")})
 		same(c, "outcome", store.Consumed, c.consume("", c.now(), "new", "newer", "old").Outcome)

@@ -55,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		{"sessions", sessionTests},
 		{"flows", flowTests},
 		{"one-time things", oneTimeTests},
+		{"journeys", journeyTests},
 		{"messages", messageTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+)
+
+// searching is the SQL of a match. All of them walk a primary key.
+func searching(tenant int64, m identity.SearchMatch) (string, []any) {
+	table := "identity_traits"
+	if m.How == identity.Contains {
+		table = "identity_trait_ends"
+	}
+	head := " AND i.id IN (SELECT identity_id FROM " + table + " WHERE tenant = ? AND name = ? AND value "
+	if m.How == identity.Equals {
+		return head + "= ?)", []any{tenant, m.Name, m.Text}
+	}
+	return head + ">= ? AND value < ?)", []any{tenant, m.Name, m.Text, m.Text + beyond}
+}
+
+func (x *Tx) searchRows(owner uuid.UUID, list []identity.SearchValue) (values, ends []any) {
+	for _, v := range list {
+		values = append(values, x.tenant, v.Name, v.Value, idBytes(owner))
+		for _, end := range v.Ends() {
+			ends = append(ends, x.tenant, v.Name, end, idBytes(owner))
+		}
+	}
+	return values, ends
+}
+
+// insertSearch stores what an identity can be found by. Two values may have an end in
+// common, so a row that is there already is nothing to complain of.
+func (x *Tx) insertSearch(values, ends []any) error {
+	if _, err := x.db.texts.traits.run(x.c, values); err != nil {
+		return err
+	}
+	_, err := x.db.texts.traitEnds.run(x.c, ends)
+	return err
+}
+
+// updateSearch replaces what an identity can be found by, if it differs. Values that
+// are nil were not derived, and stay.
+func (x *Tx) updateSearch(i *identity.Identity) error {
+	if i.Search == nil {
+		return nil
+	}
+	var before []identity.SearchValue
+	err := x.c.query("SELECT name, value FROM identity_traits WHERE tenant = ? AND identity_id = ?", []any{x.tenant, idBytes(i.ID)}, func(rows *sql.Rows) error {
+		var v identity.SearchValue
+		err := rows.Scan(&v.Name, &v.Value)
+		before = append(before, v)
+		return err
+	})
+	if err != nil || sameSearch(before, i.Search) {
+		return err
+	}
+	for _, table := range []string{"identity_traits", "identity_trait_ends"} {
+		if _, err := x.c.exec("DELETE FROM "+table+" WHERE tenant = ? AND identity_id = ?", x.tenant, idBytes(i.ID)); err != nil {
+			return err
+		}
+	}
+	return x.insertSearch(x.searchRows(i.ID, i.Search))
+}
+
+func sameSearch(a, b []identity.SearchValue) bool {
+	order := func(v, w identity.SearchValue) int {
+		return strings.Compare(v.Name+"\x00"+v.Value, w.Name+"\x00"+w.Value)
+	}
+	a, b = slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order)
+	return slices.Equal(a, b)
+}
+
+// Reindex replaces what identities can be found by, and nothing else of them. Those
+// that are gone are passed over.
+func (t *Tenant) Reindex(ctx context.Context, list []*identity.Identity) error {
+	return t.Tx(ctx, func(x *Tx) error {
+		for _, i := range list {
+			if err := x.updateSearch(i); err != nil && !x.db.dialect.orphan(err) {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SearchStamp tells which description of a schema its identities are indexed by; ""
+// for none.
+func (t *Tenant) SearchStamp(ctx context.Context, schemaID string) (stamp string, err error) {
+	err = one(t.read(ctx), "SELECT stamp FROM search_states WHERE tenant = ? AND schema_id = ?", []any{t.id, schemaID}, &stamp)
+	if errors.Is(err, problem.ErrNotFound) {
+		return "", nil
+	}
+	return stamp, err
+}
+
+// SetSearchStamp notes by which description a schema's identities are indexed.
+func (t *Tenant) SetSearchStamp(ctx context.Context, schemaID, stamp string) error {
+	return t.Tx(ctx, func(x *Tx) error {
+		if _, err := x.c.exec("DELETE FROM search_states WHERE tenant = ? AND schema_id = ?", x.tenant, schemaID); err != nil {
+			return err
+		}
+		_, err := x.c.exec("INSERT INTO search_states (tenant, schema_id, stamp) VALUES (?, ?, ?)", x.tenant, schemaID, stamp)
+		return err
+	})
+}

@@ -16,11 +16,8 @@ func (r *run) await(ctx context.Context, step *Step, w Await) *Answer {
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
-	if len(w.Effects.Messages) > 0 || w.Effects.Codes != nil {
-		w.Quiet = w.Quiet || r.kind.sendsQuietly
-		if r.kind.padded {
-			defer r.clock.SleepUntil(ctx, r.now.Add(r.floor))
-		}
+	if w.Effects.Codes != nil && r.kind.padded {
+		defer r.clock.SleepUntil(ctx, r.now.Add(r.floor))
 	}
 	if r.opened {
 		r.rebind()
@@ -34,6 +31,9 @@ func (r *run) await(ctx context.Context, step *Step, w Await) *Answer {
 	})
 	if err != nil {
 		return r.forward(ctx, err)
+	}
+	if w.Elsewhere {
+		return r.goElsewhere(r.uiURL(r.kind.name, r.flow.ID))
 	}
 	return r.progress(ctx, w.Quiet)
 }
@@ -81,7 +81,7 @@ func (r *run) progress(ctx context.Context, quiet bool) *Answer {
 	}
 	a := r.show(ctx, r.kind.step)
 	if page, ok := a.Body.(*Page); ok {
-		page.Transient = !quiet && r.kind.step == 400
+		page.Transient = !quiet && r.kind.repeats
 	}
 	return a
 }

@@ -37,9 +37,21 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
-	after, verification, err := r.foresee(ctx, c)
+	before, after, err := r.foresee(ctx, c)
 	if err != nil {
 		return r.unacceptable(ctx, err)
+	}
+	if r.after(Settings, step.Method).has(hookVerifyNew) {
+		if a := r.deferChange(ctx, step, before, after); a != nil {
+			return a
+		}
+	}
+	verification, err := r.verifyChanged(ctx, after)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	if step.Method == "profile" {
+		c.Effects.Messages = append(c.Effects.Messages, r.notices(before, after)...)
 	}
 	p, err := r.ready(ctx, r.flow, c.Effects)
 	if err != nil {
@@ -50,6 +62,7 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	f.State, f.Active, f.Values = Success, "", nil
 	f.Messages, f.FieldMessages = []ui.Message{ui.New(ui.SettingsSaved)}, nil
 	delete(f.Facts, parkedKey)
+	delete(f.Facts, stageKey)
 	if err := f.remember(step.Method, c.Facts); err != nil {
 		return r.forward(ctx, err)
 	}
@@ -66,8 +79,12 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	}
 	s.Withdraw(c.Withdrawn, r.now)
 	err = r.store.Write(ctx, func(tx Tx) error {
-		if err := r.writeChange(tx, c, step, &s); err != nil {
+		stored, err := r.writeChange(tx, c, step, &s)
+		if err != nil {
 			return err
+		}
+		if stored != nil {
+			after = stored // as it is in the row, not as it was foreseen
 		}
 		if err := verification.write(tx, r); err != nil {
 			return err
@@ -93,59 +110,62 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if err != nil {
 		return r.forward(ctx, err)
 	}
+	if verification != nil {
+		sent(after, verification.proof())
+	}
 	s.Identity = after
 	r.Session = &s
 	return r.answerSettings(ctx, to, verification, r.after(Settings, step.Method))
 }
 
-// writeChange stores the identity and the session.
-func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) error {
+// writeChange stores the identity and the session, and gives the identity as it
+// was stored; nil when it did not change.
+func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) (stored *identity.Identity, err error) {
 	if c.Apply != nil {
-		i, err := tx.Identity(s.IdentityID)
-		if err != nil {
-			return err
+		if stored, err = tx.Identity(s.IdentityID); err != nil {
+			return nil, err
 		}
-		if err := c.Apply(i); err != nil {
-			return err
+		if err := c.Apply(stored); err != nil {
+			return nil, err
 		}
-		i.AvailableAAL = r.availableAAL(i)
-		if err := tx.UpdateIdentity(i); err != nil {
-			return err
+		stored.AvailableAAL = r.availableAAL(stored)
+		if err := tx.UpdateIdentity(stored); err != nil {
+			return nil, err
 		}
 	}
 	if c.Evidence != nil || len(c.Withdrawn) > 0 {
 		if err := tx.UpdateSession(s); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if r.after(Settings, step.Method).has(hookRevoke) {
-		_, err := tx.RevokeSessionsOf(s.IdentityID, s.ID, r.now)
-		return err
+		_, err = tx.RevokeSessionsOf(s.IdentityID, s.ID, r.now)
 	}
-	return nil
+	return stored, err
 }
 
-// foresee applies the change to a copy, for the answer and for the proof of an
-// address that is new.
-func (r *run) foresee(ctx context.Context, c Changed) (*identity.Identity, *begun, error) {
-	i, err := r.store.Identity(ctx, r.Session.IdentityID)
-	if err != nil {
+// foresee applies the change to a copy: what the account was and what it will be.
+func (r *run) foresee(ctx context.Context, c Changed) (before, after *identity.Identity, err error) {
+	if before, err = r.store.Identity(ctx, r.Session.IdentityID); err != nil {
+		return nil, nil, err
+	}
+	if after, err = r.store.Identity(ctx, r.Session.IdentityID); err != nil {
 		return nil, nil, err
 	}
 	if c.Apply != nil {
-		if err := c.Apply(i); err != nil {
-			return nil, nil, err
+		err = c.Apply(after)
+	}
+	return before, after, err
+}
+
+// verifyChanged starts the proof of an address that nobody has been asked about.
+func (r *run) verifyChanged(ctx context.Context, i *identity.Identity) (*begun, error) {
+	for _, a := range i.VerifiableAddresses {
+		if !a.Verified && a.Status == identity.AddressPending {
+			return r.newVerification(ctx, i, nil)
 		}
 	}
-	pending := false
-	for _, a := range i.VerifiableAddresses {
-		pending = pending || !a.Verified && a.Status == identity.AddressPending
-	}
-	if !pending {
-		return i, nil, nil
-	}
-	b, err := r.beginVerification(ctx, i, nil)
-	return i, b, err
+	return nil, nil
 }
 
 // settingsReturn is where a change leads that did not ask for a place: back to
@@ -199,4 +219,13 @@ func (r *run) answerSettings(ctx context.Context, to string, b *begun, hooks hoo
 		page.ContinueWith = append(page.ContinueWith, b.next())
 	}
 	return a
+}
+
+// sent shows in an answer that a proof is under way.
+func sent(i *identity.Identity, a identity.Address) {
+	for n, row := range i.VerifiableAddresses {
+		if row.Value == a.Value && row.Via == a.Via && !row.Verified {
+			i.VerifiableAddresses[n].Status = identity.AddressSent
+		}
+	}
 }

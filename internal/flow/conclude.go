@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -15,6 +16,9 @@ import (
 // concludeLogin ends a login: session, cookie, and where to go next.
 func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answer {
 	r.flow.Active, r.flow.Values = step.Method, nil
+	if err := r.flow.remember(step.Method, proof.Facts); err != nil {
+		return r.forward(ctx, err)
+	}
 	if proof.Identity.State != identity.Active {
 		return r.reject(ctx, Deny(ui.New(ui.LoginIdentityDisabled)))
 	}
@@ -76,6 +80,7 @@ func (r *run) signIn(i *identity.Identity, m session.Method) (*session.Session, 
 	if r.Session != nil && r.Session.IdentityID == i.ID {
 		renewed := *r.Session
 		renewed.Identity = i
+		renewed.Devices = append(slices.Clip(renewed.Devices), r.Device) // told, but not kept: it has no id
 		renewed.Renew(m, r.now, r.Setup.Session.Lifespan)
 		return &renewed, r.Token
 	}
@@ -90,20 +95,8 @@ func (r *run) renewed(s *session.Session) bool { return r.Session != nil && r.Se
 
 func (r *run) writeLogin(tx Tx, step *Step, proof Proved, s *session.Session, token string) error {
 	i := proof.Identity
-	available := r.availableAAL(i)
-	if proof.Credential != nil || available != i.AvailableAAL {
-		changed := *i
-		changed.AvailableAAL = available
-		if proof.Credential != nil {
-			changed.Credentials = map[identity.CredentialType]identity.Credential{}
-			for t, c := range i.Credentials {
-				changed.Credentials[t] = c
-			}
-			changed.Credentials[proof.Credential.Type] = *proof.Credential
-		}
-		if err := tx.UpdateIdentity(&changed); err != nil {
-			return err
-		}
+	if err := r.writeProved(tx, proof); err != nil {
+		return err
 	}
 	if r.renewed(s) {
 		if err := tx.UpdateSession(s); err != nil {
@@ -117,6 +110,28 @@ func (r *run) writeLogin(tx Tx, step *Step, proof Proved, s *session.Session, to
 		return err
 	}
 	return nil
+}
+
+// writeProved stores what the proof changes about the identity. It starts from the
+// row as it is by now: what somebody else has changed since it was read stays so.
+func (r *run) writeProved(tx Tx, proof Proved) error {
+	if proof.Update == nil && proof.Credential == nil && r.availableAAL(proof.Identity) == proof.Identity.AvailableAAL {
+		return nil
+	}
+	i, err := tx.Identity(proof.Identity.ID)
+	if err != nil {
+		return err
+	}
+	if c := proof.Credential; c != nil && bytes.Equal(i.Credentials[c.Type].Config, proof.Identity.Credentials[c.Type].Config) {
+		i.Credentials[c.Type] = *c
+	}
+	if proof.Update != nil {
+		if err := proof.Update(i); err != nil {
+			return err
+		}
+	}
+	i.AvailableAAL = r.availableAAL(i)
+	return tx.UpdateIdentity(i)
 }
 
 // answerLogin tells the client that it is signed in, or that a second factor is
@@ -173,10 +188,13 @@ func (r *run) giveCookie(s *session.Session, token string) *Cookie {
 }
 
 // concludeRegistration ends a registration: a new identity, and with the
-// session hook somebody who is signed in.
+// session hook somebody who is signed in. The flow goes on showing as active what
+// it showed before: it is over.
 func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewIdentity) *Answer {
-	before := r.flow.Active
-	r.flow.Active = step.Method
+	unchanged := *r.CSRF
+	if err := r.flow.remember(step.Method, result.Facts); err != nil {
+		return r.forward(ctx, err)
+	}
 	if result.State != "" {
 		r.flow.State = result.State
 	}
@@ -214,7 +232,7 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	})
 	var taken *problem.ConflictError
 	if errors.As(err, &taken) {
-		r.flow.Active, r.flow.Values = before, typed
+		*r.CSRF, r.flow.Values = unchanged, typed // what follows a success does not happen
 		return r.rejectTaken(ctx, taken)
 	}
 	if err != nil {

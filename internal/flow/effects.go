@@ -2,7 +2,9 @@ package flow
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -127,8 +129,45 @@ func (x *Exec) Consume(ctx context.Context, purpose, digits string) (CodeFor, Ou
 	return meant, Right, nil
 }
 
+// Amend changes an identity in a transaction of its own, which commits before the
+// step's result is concluded and is never taken back: what counts once is used up
+// so. change sees the row as it is at that moment, with credentials, does no slow
+// work and may run twice; its error leaves the row alone and is the answer.
+func (x *Exec) Amend(ctx context.Context, id uuid.UUID, change func(*identity.Identity) error) (*identity.Identity, error) {
+	var amended *identity.Identity
+	err := x.write(ctx, func(tx Tx) (err error) {
+		if amended, err = tx.Identity(id); err != nil {
+			return err
+		}
+		if err = change(amended); err != nil {
+			return err
+		}
+		return tx.UpdateIdentity(amended)
+	})
+	return amended, err
+}
+
+// Vault seals and opens what credentials and facts must not show.
+func (x *Exec) Vault() identity.Vault { return identity.Vault{Keys: x.Setup.Keys, Rand: x.rand} }
+
 // Digits draws a code.
 func (x *Exec) Digits(n int) string { return secret.Code(x.rand, n) }
+
+// Spend uses up something that was handed out with the flow and is proved by what
+// comes back: a challenge that was signed. It commits on its own, whatever happens
+// afterwards: of parallel submissions at most one gets true.
+func (x *Exec) Spend(ctx context.Context, purpose string, thing []byte) (bool, error) {
+	key := sha256.Sum256(append([]byte(purpose+" "), thing...))
+	lifespan := x.Setup.SelfService.Flows.ByKind(string(x.Flow.Kind)).Lifespan
+	return x.spend(ctx, purpose, key[:], x.Now.Add(lifespan))
+}
+
+// Random draws n bytes.
+func (x *Exec) Random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := io.ReadFull(x.rand, b)
+	return b, err
+}
 
 // Secret draws a token for a link: n alphanumerics.
 func (x *Exec) Secret(n int) string { return secret.Token(x.rand, "", n) }

@@ -59,6 +59,7 @@ type run struct {
 
 	body   *payload.Body // what was submitted, once it was read
 	opened bool          // a link in a mail was opened
+	told   []ui.Message  // what the form said before this submission
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
@@ -183,7 +184,7 @@ func (r *run) exec(ctx context.Context) (*Exec, error) {
 		Identity: account,
 		Recent:   r.Session != nil && r.recent(),
 		Setup:    r.Setup, Flow: r.flow, Schema: s, Session: r.Session, Now: r.now, Store: r.store,
-		Methods: r.methodsOf, Headers: r.Headers, rand: r.rand, consume: r.store.ConsumeCode,
+		Methods: r.methodsOf, Headers: r.Headers, Told: r.told, rand: r.rand, write: r.store.Write, consume: r.store.ConsumeCode, spend: r.store.Spend,
 	}, nil
 }
 

@@ -18,10 +18,14 @@ import (
 
 // checkReturnTo refuses to start a journey that would lead to a foreign place.
 func checkReturnTo(ctx context.Context, r *run) *Answer {
-	if _, err := r.ReturnTo(r.param("return_to"), r.SelfService.DefaultBrowserReturnURL); err != nil {
-		return r.forward(ctx, err)
+	_, err := r.ReturnTo(r.param("return_to"), r.SelfService.DefaultBrowserReturnURL)
+	switch {
+	case err == nil:
+		return nil
+	case r.kind.plain:
+		return envelope(asProblem(err))
 	}
-	return nil
+	return r.forward(ctx, err)
 }
 
 // checkLevel reads which assurance level is wanted.
@@ -135,6 +139,9 @@ func checkEnabled(ctx context.Context, r *run) *Answer {
 	p := problem.BadRequest("The %s flow was switched off by the operator.", r.kind.name)
 	if r.kind.name == Registration {
 		p = p.Named(problem.FlowDisabled)
+	}
+	if r.kind.primary && !r.JSON {
+		return r.errorPage(ctx, p) // native clients, too
 	}
 	return r.forward(ctx, p)
 }
@@ -329,24 +336,57 @@ func requireSameIdentity(ctx context.Context, r *run) *Answer {
 	return r.forward(ctx, problem.Forbidden("The flow belongs to somebody else.").Named(problem.IdentityMismatch))
 }
 
-// requireLevel asks for the second factor where settings need it.
-func requireLevel(_ context.Context, r *run) *Answer {
-	required := session.AAL(r.SelfService.Flows.ByKind(string(Settings)).RequiredAAL)
-	if r.Session.Satisfies(required, r.availableAAL(r.Session.Identity)) {
-		return nil
+// requireLevel asks for the second factor where settings need it. back is where
+// somebody goes on who has proved it; "" for nowhere in particular.
+func requireLevel(back func(*run) string) guard {
+	return func(ctx context.Context, r *run) *Answer {
+		required := session.AAL(r.SelfService.Flows.ByKind(string(Settings)).RequiredAAL)
+		available, err := r.reachable(ctx)
+		switch {
+		case err != nil:
+			return r.forward(ctx, err)
+		case r.Session.Satisfies(required, available):
+			return nil
+		}
+		var query url.Values
+		if to := back(r); to != "" {
+			query = url.Values{"return_to": {to}}
+		}
+		to := r.stepUp(query)
+		if r.flow.Type == Browser && !r.JSON {
+			return redirect(303, to)
+		}
+		return envelope(SecondFactorNeeded(to))
 	}
-	var query url.Values
-	switch {
-	case r.flow.ID != uuid.Nil && !r.flow.CreatedAt.Equal(r.now):
-		query = url.Values{"return_to": {r.Public("self-service/settings", url.Values{"flow": {r.flow.ID.String()}})}}
-	case r.flow.ReturnTo != "":
-		query = url.Values{"return_to": {r.URL}}
+}
+
+// Where settings go on after a second factor: a start that has a place to lead to is
+// made again, reading leads to the page, and submitting to the flow's form.
+func toStart(r *run) string {
+	if r.flow.ReturnTo == "" {
+		return ""
 	}
-	to := r.stepUp(query)
-	if r.flow.Type == Browser && !r.JSON {
-		return redirect(303, to)
+	return r.Public("self-service/settings/"+string(r.flow.Type), r.Query)
+}
+
+func toPage(r *run) string { return r.uiURL(Settings, r.flow.ID) }
+
+func toForm(r *run) string {
+	return r.Public("self-service/settings", url.Values{"flow": {r.flow.ID.String()}})
+}
+
+// reachable is the highest level that the one who is signed in can reach. What was
+// noted with the account is believed when it is the highest there is; anything
+// else is counted again, because a session brings no credentials along.
+func (r *run) reachable(ctx context.Context) (string, error) {
+	if i := r.Session.Identity; r.Session.AAL == session.AAL2 || i != nil && i.AvailableAAL == string(session.AAL2) {
+		return string(session.AAL2), nil
 	}
-	return envelope(SecondFactorNeeded(to))
+	i, err := r.store.Identity(ctx, r.Session.IdentityID)
+	if err != nil {
+		return "", err
+	}
+	return r.availableAAL(i), nil
 }
 
 // stepUp is where a browser proves its second factor.

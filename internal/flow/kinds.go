@@ -29,7 +29,8 @@ type kind struct {
 	primary        bool
 	strict         bool // a method that does not exist is a fault of its field
 	padded         bool // answers to somebody who asks for a message take their time, too
-	sendsQuietly   bool // they do not repeat the transient payload
+	repeats        bool // the answer to a step after which the journey goes on repeats the transient payload
+	plain          bool // a start that asks for a forbidden place is told in JSON, whoever asks
 	renewsExpired  bool // the anti-CSRF token changes when a flow has expired
 	renewsViolated bool // ... and when a submission did not carry it
 
@@ -49,7 +50,7 @@ func kinds() map[Kind]*kind {
 			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, checkExpiry},
 
 			expired: ui.LoginFlowExpired, nobody: ui.LoginNoMethod,
-			step: 400, invalidStatus: 303, fetchExpired: true, padded: true,
+			step: 400, repeats: true, invalidStatus: 303, fetchExpired: true, padded: true,
 			order: func([]string) ui.SortOrder { return ui.LoginOrder() },
 		},
 		Registration: {
@@ -59,18 +60,18 @@ func kinds() map[Kind]*kind {
 			submit: []guard{refuseSession, loadForSubmit, checkExpiry},
 
 			expired: ui.RegistrationFlowExpired, nobody: ui.RegistrationNoMethod,
-			step: 400, invalidStatus: 302, fetchExpired: true,
+			step: 400, repeats: true, invalidStatus: 302, fetchExpired: true,
 			order:  ui.RegistrationOrder,
 			traits: true, traitGroup: ui.Default, bare: true,
 		},
 		Settings: {
 			name: Settings, initial: ShowForm,
-			start:  []guard{requireSessionToStart, checkReturnTo, requireLevel, chooseOrganization},
-			fetch:  []guard{requireSession, loadForFetch, requireSameIdentity, requireLevel, checkFetchExpiry},
-			submit: []guard{requireSession, loadForSubmit, checkExpiry, requireSameIdentity, requireLevel},
+			start:  []guard{requireSessionToStart, checkReturnTo, requireLevel(toStart), chooseOrganization},
+			fetch:  []guard{requireSession, loadForFetch, requireSameIdentity, requireLevel(toPage), checkFetchExpiry},
+			submit: []guard{requireSession, loadForSubmit, checkExpiry, requireSameIdentity, requireLevel(toForm)},
 
 			expired: ui.SettingsFlowExpired, nobody: ui.SettingsNoMethod, traitGroup: ui.Profile, missing: "There is no settings flow of this id.",
-			step: 200, invalidStatus: 303,
+			step: 200, repeats: true, invalidStatus: 303,
 			order: ui.SettingsOrder,
 		},
 		Recovery: {
@@ -80,7 +81,8 @@ func kinds() map[Kind]*kind {
 			submit: []guard{loadForSubmit, refuseSessionWithoutCode, checkExpiry},
 
 			expired: ui.RecoveryFlowExpired, nobody: ui.RecoveryNoMethod,
-			step: 200, invalidStatus: 303, primary: true, padded: true, renewsViolated: true,
+			step: 200, invalidStatus: 303, primary: true, padded: true, renewsViolated: true, repeats: true,
+			missing: "There is no recovery flow of this id.",
 		},
 		Verification: {
 			name: Verification, initial: ChooseMethod,
@@ -89,7 +91,8 @@ func kinds() map[Kind]*kind {
 			submit: []guard{loadForSubmit, checkExpiry},
 
 			expired: ui.VerificationFlowExpired, nobody: ui.VerificationNoMethod,
-			step: 200, byAccept: true, invalidStatus: 303, primary: true, strict: true, padded: true, sendsQuietly: true, renewsExpired: true,
+			step: 200, byAccept: true, invalidStatus: 303, primary: true, strict: true, padded: true, plain: true, renewsExpired: true,
+			missing: "There is no verification flow of this id.",
 		},
 	}
 }

@@ -26,10 +26,10 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	s, token := r.signIn(i, result.Method)
 	r.flow.State, r.flow.Active, r.flow.Messages, r.flow.FieldMessages, r.flow.Values = PassedChallenge, step.Method, nil, nil, nil
 	r.flow.IdentityID = &i.ID
-	if r.flow.Type == Browser {
-		r.CSRF.Rotate(r.rand)
+	if r.client() == Browser {
+		r.rebind()
 	}
-	settings, err := r.settingsAfterRecovery(s)
+	settings, err := r.settingsAfterRecovery(ctx, s)
 	if err != nil {
 		return r.forward(ctx, err)
 	}
@@ -47,8 +47,10 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 		if err := tx.CreateSession(s, session.HashToken(token)); err != nil {
 			return err
 		}
-		if err := tx.InsertFlow(settings); err != nil {
-			return err
+		if settings != nil {
+			if err := tx.InsertFlow(settings); err != nil {
+				return err
+			}
 		}
 		if err := p.write(tx, r.now); err != nil {
 			return err
@@ -61,51 +63,82 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	return r.answerRecovery(ctx, s, token, settings)
 }
 
-// settingsAfterRecovery makes the settings flow that a recovery leads to.
-func (r *run) settingsAfterRecovery(s *session.Session) (*Flow, error) {
-	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Settings], now: r.now}
-	f := sub.fresh(r.flow.Type)
+// settingsAfterRecovery makes the settings flow that a recovery leads to; nil
+// when it was asked to end without one.
+func (r *run) settingsAfterRecovery(ctx context.Context, s *session.Session) (*Flow, error) {
+	if skipsSettings(r.flow) {
+		return nil, nil
+	}
+	v := *r.Visit
+	v.Session = s
+	sub := &run{Engine: r.Engine, Visit: &v, kind: r.kinds[Settings], now: r.now}
+	f := sub.fresh(r.client())
+	sub.flow = f
 	f.IdentityID, f.SessionID = &s.IdentityID, &s.ID
 	f.ReturnTo = r.flow.ReturnTo
 	if f.ReturnTo == "" {
 		f.ReturnTo = r.SelfService.Flows.ByKind(string(Recovery)).After.DefaultBrowserReturnURL
 	}
-	var query url.Values
-	if f.ReturnTo != "" {
-		query = url.Values{"return_to": {f.ReturnTo}}
-	}
-	f.RequestURL = r.Public("self-service/settings/"+map[Type]string{Browser: "browser", API: "api"}[f.Type], query)
+	f.RequestURL = r.continued(f.ReturnTo)
 	until := r.now.Add(r.SelfService.Flows.ByKind(string(Settings)).PrivilegedSessionMaxAge)
 	moment := ui.Moment("privileged_session_expires_at", until)
 	f.Messages = []ui.Message{ui.New(ui.RecoverySucceeded, slices.Concat(moment, []any{"privilegedSessionExpiresAt", moment[1]})...)}
-	return f, nil
+	_, err := sub.prepare(ctx)
+	return f, err
 }
 
+// continued is the address of this request as that of the journey that follows:
+// with the place where it leads in the end, and without what opened this one.
+func (r *run) continued(returnTo string) string {
+	u, err := url.Parse(r.URL)
+	if err != nil {
+		return r.URL // made by the edge
+	}
+	query := u.Query()
+	for _, s := range r.steps[r.kind.name] {
+		query.Del(s.Link)
+	}
+	if returnTo != "" {
+		query.Set("return_to", returnTo)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// answerRecovery tells the client where to go on. A native client is told its
+// session token whatever the answer is: it has no other way to get it.
 func (r *run) answerRecovery(ctx context.Context, s *session.Session, token string, settings *Flow) *Answer {
-	page := r.uiURL(Settings, settings.ID)
-	if skipsSettings(r.flow) {
-		if to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Recovery, r.flow.Active)); err == nil {
-			page = to
+	var page string
+	var next []Continue
+	if r.client() == API {
+		next = append(next, Continue{Action: SetSessionToken, Token: token})
+	}
+	if settings != nil {
+		page = r.uiURL(Settings, settings.ID)
+		next = append(next, Continue{Action: ShowSettingsUI, Flow: settings.ID, FlowURL: page})
+	} else {
+		var err error
+		if page, err = r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Recovery, r.flow.Active)); err != nil {
+			page = r.defaultReturn(Recovery, r.flow.Active)
 		}
 	}
-	cookie := &Cookie{Token: token, ExpiresAt: s.ExpiresAt}
 	var a *Answer
 	switch {
 	case !r.JSON:
 		a = redirect(303, page)
-	case r.FeatureFlags.UseContinueWithTransitions || skipsSettings(r.flow):
+	case r.FeatureFlags.UseContinueWithTransitions || settings == nil:
 		a = r.show(ctx, 200)
-		if shown, ok := a.Body.(*Page); ok && !skipsSettings(r.flow) {
-			if r.flow.Type == API {
-				shown.ContinueWith = append(shown.ContinueWith, Continue{Action: SetSessionToken, Token: token})
-			}
-			shown.ContinueWith = append(shown.ContinueWith, Continue{Action: ShowSettingsUI, Flow: settings.ID, FlowURL: page})
+		if shown, ok := a.Body.(*Page); ok {
+			shown.Transient, shown.ContinueWith = true, next
 		}
 	default:
 		a = r.goElsewhere(page)
+		if r.client() == API {
+			a.Problem = a.Problem.Detail("continue_with", next)
+		}
 	}
-	if r.flow.Type == Browser {
-		a.Cookie = cookie
+	if r.client() == Browser {
+		a.Cookie = &Cookie{Token: token, ExpiresAt: s.ExpiresAt}
 	}
 	return a
 }
@@ -127,18 +160,13 @@ func skipsSettings(f *Flow) bool {
 // application is told in an envelope where the contract has one.
 func (r *run) replace(ctx context.Context, why ui.Message, cause *problem.Error) *Answer {
 	old := r.flow
-	if old.Type == Browser {
-		r.CSRF.Rotate(r.rand)
-	}
-	f := r.fresh(old.Type)
+	r.CSRF.Rotate(r.rand)
+	f := r.fresh(r.client())
 	f.RequestURL, f.ReturnTo, f.Challenge = old.RequestURL, old.ReturnTo, old.Challenge
 	f.Active = old.Active
 	f.Messages = []ui.Message{why}
 	r.flow = f
-	if err := r.prepare(ctx); err != nil {
-		return r.forward(ctx, err)
-	}
-	if err := r.store.CreateFlow(ctx, f); err != nil {
+	if err := r.create(ctx); err != nil {
 		return r.forward(ctx, err)
 	}
 	switch {

@@ -39,12 +39,11 @@ func (r *run) page(ctx context.Context) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := &Page{Flow: r.flow, ExchangeCode: r.flow.ExchangeCode, UI: r.catalogue.Locale().Localize(ui.Container{
-		Action:   r.action(r.flow),
-		Method:   "POST",
-		Nodes:    nodes,
-		Messages: r.flow.Messages,
-	})}
+	form := ui.Container{Action: r.action(r.flow), Method: "POST", Nodes: nodes, Messages: r.flow.Messages}
+	if r.kind.name == Verification && r.flow.State == PassedChallenge {
+		form = r.proven()
+	}
+	page := &Page{Flow: r.flow, ExchangeCode: r.flow.ExchangeCode, UI: r.catalogue.Locale().Localize(form)}
 	if r.kind.name == Settings && r.Session != nil {
 		page.Identity = r.Session.Identity
 	}
@@ -75,18 +74,13 @@ func (r *run) nodes(ctx context.Context, s *schema.Schema) (ui.Nodes, error) {
 		if !r.flow.shows(step) {
 			continue
 		}
-		more, err := step.render(ctx, View{Setup: r.Setup, Flow: r.flow, Schema: s, Identity: account, Facts: r.flow.Facts[step.Method]})
+		more, err := step.render(ctx, View{Setup: r.Setup, Flow: r.flow, Schema: s, Identity: account, Facts: r.flow.Facts[step.Method], Recent: r.Session != nil && r.recent()})
 		if err != nil {
 			return nil, err
 		}
-		nodes = append(nodes, more...)
+		merge(&nodes, more)
 	}
-	switch {
-	case r.flow.Type == Browser && (len(nodes) > 0 || !r.kind.bare):
-		nodes = append(ui.Nodes{ui.CSRFToken(r.CSRF.Masked(r.rand))}, nodes...)
-	case len(nodes) > 0:
-		nodes = append(ui.Nodes{ui.CSRFToken("")}, nodes...)
-	}
+	nodes = r.withToken(nodes)
 	for _, name := range sortedKeys(r.flow.Values) {
 		if !nodes.SetValue(name, r.flow.Values[name]) && strings.HasPrefix(name, "traits.") {
 			nodes = append(nodes, guessed(name, r.flow.Values[name], r.kind.traitGroup))
@@ -95,23 +89,81 @@ func (r *run) nodes(ctx context.Context, s *schema.Schema) (ui.Nodes, error) {
 	for _, m := range r.flow.FieldMessages {
 		nodes.AddMessage(m.Node, m.Message)
 	}
-	if r.kind.traits && (r.flow.Stage() == Credentials || r.flow.State == SentEmail) {
+	if r.kind.traits && (r.flow.Stage() == Credentials || r.flow.State != ChooseMethod) {
 		hideTraits(nodes)
 	}
-	if r.flow.Stage() == Prove && r.unsorted() {
+	if r.flow.Stage() == Prove && r.flow.State == ChooseMethod && r.unsorted() {
 		nodes = slices.Concat(nodes.WithGroup(ui.IdentifierFirst), nodes.WithGroup(ui.Default), rest(nodes))
 	}
+	last := r.below(&nodes)
 	if r.kind.order != nil && !r.unsorted() {
 		ui.Sort(nodes, r.kind.order(s.KeyOrder()))
 	}
-	return nodes, nil
+	return append(nodes, last...), nil
 }
 
 // unsorted says whether a form keeps the order in which its nodes were made: the
 // contract does not sort the screen on which a code is asked for until something
 // was wrong with it.
 func (r *run) unsorted() bool {
-	return (r.flow.State == SentEmail || r.flow.Stage() == Prove) && len(r.flow.FieldMessages) == 0 && !hasErrors(r.flow.Messages)
+	if r.flow.Stage() == Alone {
+		return true
+	}
+	return (r.flow.State == SentEmail || r.flow.Stage() == Prove) && !r.flow.Faulty()
+}
+
+// below takes the nodes of the stage Shown out of a form: they stand below
+// everything else, in the order in which they were made.
+func (r *run) below(nodes *ui.Nodes) ui.Nodes {
+	stage := r.flow.stage()
+	if stage.Stage != Shown {
+		return nil
+	}
+	var groups []ui.Group
+	for _, s := range r.steps[r.kind.name] {
+		if slices.Contains(stage.Methods, s.Method) {
+			groups = append(groups, s.Group)
+		}
+	}
+	last := nodes.WithGroup(groups...)
+	nodes.Remove(func(n ui.Node) bool { return slices.Contains(groups, n.Group) })
+	return last
+}
+
+// Faulty says whether the form shows that something was wrong.
+func (f *Flow) Faulty() bool { return len(f.FieldMessages) > 0 || hasErrors(f.Messages) }
+
+// merge adds the nodes of a step to a form. Fields of the default group belong to
+// all steps together: there is one of a name, and the last one says how it looks.
+// A script is loaded once.
+func merge(nodes *ui.Nodes, more ui.Nodes) {
+	for _, n := range more {
+		if n.Group == ui.Default || n.Type() == ui.TypeScript {
+			nodes.Upsert(n)
+		} else {
+			*nodes = append(*nodes, n)
+		}
+	}
+}
+
+// withToken puts the anti-CSRF token where the step wants it, else in front. A
+// native client sees it, empty, only where no step has given it a place, and a
+// flow that an operator hands out has none.
+func (r *run) withToken(nodes ui.Nodes) ui.Nodes {
+	token := ""
+	if r.flow.Type == Browser {
+		token = r.CSRF.Masked(r.rand)
+	}
+	placed := nodes.Find("csrf_token") != nil
+	switch {
+	case r.flow.handedOut(), placed && r.flow.Type == API:
+		nodes.Remove(func(n ui.Node) bool { return n.ID() == "csrf_token" })
+	case placed:
+		nodes.SetValue("csrf_token", token)
+	case len(nodes) > 0, r.flow.Type == Browser && !r.kind.bare:
+		nodes = append(ui.Nodes{ui.CSRFToken(token)}, nodes...)
+	}
+	return nodes
 }
 
 // guessed is the input for a trait that the schema does not know: it shows what
@@ -134,6 +186,15 @@ func rest(nodes ui.Nodes) ui.Nodes {
 
 func hasErrors(all []ui.Message) bool {
 	return slices.ContainsFunc(all, func(m ui.Message) bool { return m.Type == ui.Error })
+}
+
+// IdentifierLabel is the title of the one trait people sign in with, or a word
+// for any of several.
+func (v View) IdentifierLabel() ui.Message {
+	if title, name, ok := v.Schema.IdentifierLabel(); ok {
+		return ui.New(ui.LabelTrait, "title", title, "name", name)
+	}
+	return ui.New(ui.LabelID)
 }
 
 // TraitNodes are the inputs of an identity schema's traits in document order.

@@ -179,11 +179,16 @@ func (s *Setup) defaultReturn(k Kind, method string) string {
 	return s.SelfService.DefaultBrowserReturnURL
 }
 
-// availableAAL is the highest level an identity's credentials can reach.
-func (s *Setup) availableAAL(i *identity.Identity) string {
-	return string(identity.HighestAAL(i, identity.Factors{
+// Factors says what the methods that can be either factor count as.
+func (s *Setup) Factors() identity.Factors {
+	return identity.Factors{
 		CodeIsSecond:     s.SelfService.Methods.Code.MFAEnabled,
 		CodeIsFirst:      s.SelfService.Methods.Code.PasswordlessEnabled,
 		WebAuthnIsSecond: !s.SelfService.Methods.WebAuthn.Config.Passwordless,
-	}))
+	}
+}
+
+// availableAAL is the highest level an identity's credentials can reach.
+func (s *Setup) availableAAL(i *identity.Identity) string {
+	return identity.HighestAAL(i, s.Factors())
 }

@@ -16,6 +16,8 @@ const (
 	OneScreen   Stage = ""
 	Identify    Stage = "identify"    // login: who are you?
 	Prove       Stage = "prove"       // login: prove it, one of the methods of that account
+	Alone       Stage = "alone"       // login: one method has the form for itself
+	Shown       Stage = "shown"       // settings: one method shows what only a recent sign-in may see
 	Profile     Stage = "profile"     // registration: tell about yourself
 	Credentials Stage = "credentials" // registration: choose how to sign in from now on
 )
@@ -26,7 +28,8 @@ const stageKey = "stage"
 // stageFacts are what a flow remembers of its screens.
 type stageFacts struct {
 	Stage Stage `json:"stage"`
-	// Methods are those that the account of a login can be proved with.
+	// Methods are those that the account of a login can be proved with; of the
+	// stages Alone and Shown, the one.
 	Methods []string `json:"methods,omitempty"`
 }
 
@@ -36,7 +39,13 @@ func (f *Flow) Stage() Stage { return f.stage().Stage }
 // Offers says whether a method is among those of the screen.
 func (f *Flow) Offers(method string) bool {
 	s := f.stage()
-	return s.Stage != Prove || slices.Contains(s.Methods, method)
+	return s.Stage != Prove && s.Stage != Alone || slices.Contains(s.Methods, method)
+}
+
+// Reveals says whether the flow is at the stage Shown of a method.
+func (f *Flow) Reveals(method string) bool {
+	s := f.stage()
+	return s.Stage == Shown && slices.Contains(s.Methods, method)
 }
 
 func (f *Flow) stage() stageFacts {
@@ -78,6 +87,8 @@ func (f *Flow) shows(s *Step) bool {
 		return s.FirstScreen
 	case Prove:
 		return s.Catches || f.Offers(s.Method)
+	case Alone:
+		return f.Offers(s.Method)
 	}
 	return !s.FirstScreenOnly
 }

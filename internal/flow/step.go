@@ -73,7 +73,11 @@ type View struct {
 	Flow     *Flow
 	Schema   *schema.Schema
 	Facts    json.RawMessage // of this step's method; nil for none
+	Recent   bool            // somebody is signed in, recently enough to see how they sign in
 }
+
+// Vault opens what credentials and facts do not show.
+func (v View) Vault() identity.Vault { return identity.Vault{Keys: v.Setup.Keys} }
 
 // Exec is what a step may use while it prepares or judges.
 type Exec struct {
@@ -91,6 +95,8 @@ type Exec struct {
 	Derived  *identity.Derived
 	// Raw is the submitted traits as they came, for steps with Traits.
 	Raw map[string]any
+	// Told is what the form said as a whole before this submission.
+	Told []ui.Message
 	// Headers are those of the request that the operator lets messages see.
 	Headers map[string][]string
 	// Methods lists the steps of the flow's kind that an account can use; those
@@ -98,7 +104,9 @@ type Exec struct {
 	Methods func(*identity.Identity) []string
 
 	rand    io.Reader
+	write   func(context.Context, func(Tx) error) error
 	consume func(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)
+	spend   func(ctx context.Context, purpose string, key []byte, until time.Time) (bool, error)
 }
 
 // Reader is what steps may read. Missing rows answer problem.ErrNotFound.
@@ -126,8 +134,10 @@ type Typed[In any] struct {
 	// sending the form.
 	Open func(context.Context, *Exec, In) (Result, error)
 	// Send starts the step on behalf of somebody whose address is known: the
-	// verification after a registration, a code for the only second factor. Nil
-	// for steps that send nothing.
+	// verification after a registration, a code for the only second factor. An
+	// Await without a state says that the method does not reach the address; without
+	// an address nothing is sent, but everything is made ready. Nil for steps that
+	// send nothing.
 	Send func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
 	// Usable says whether an account can sign in with the method; nil means never.
 	Usable func(*Setup, *identity.Identity) bool
@@ -197,8 +207,13 @@ type Proved struct {
 	Identity   *identity.Identity   // with credentials
 	Method     session.Method       // the evidence
 	Credential *identity.Credential // replaces the stored one (a re-hash), nil to leave it
-	State      State                // of the flow from now on; "" keeps it
-	Effects    Effects
+	// Update changes the identity as it is stored at that moment, with credentials.
+	// It does no slow work and may run twice; an error ends the login. Nil changes
+	// nothing.
+	Update  func(*identity.Identity) error
+	State   State // of the flow from now on; "" keeps it
+	Facts   any   // of the step's method, also when the login ends otherwise; nil keeps them
+	Effects Effects
 }
 
 // NewIdentity ends a registration: Exec.Identity completed with a credential.
@@ -206,6 +221,7 @@ type NewIdentity struct {
 	Identity *identity.Identity
 	Method   session.Method
 	State    State // of the flow from now on; "" keeps it
+	Facts    any   // of the step's method, also when the identity cannot be stored; nil keeps them
 }
 
 // Await shows the next screen: a code was sent, an account was found. The flow
@@ -220,7 +236,10 @@ type Await struct {
 	Facts   any            // of the step's method; nil keeps them
 	Active  *string        // the method to note as active; nil for the step's
 	Quiet   bool           // a step back: the answer does not repeat the transient payload
-	Effects Effects
+	// Elsewhere sends also clients that do not navigate to the page of the flow,
+	// which goes on there.
+	Elsewhere bool
+	Effects   Effects
 }
 
 // Hand lets another method of the same kind go on: an account was found that has
@@ -245,6 +264,9 @@ type Recovered struct {
 	Effects  Effects
 }
 
+// Again sends the client back to the page of the flow, which stays as it is.
+type Again struct{}
+
 // Replaced gives up a flow that cannot go on for a fresh one that says why.
 type Replaced struct{ Why ui.Message }
 
@@ -254,6 +276,7 @@ type Rejected struct {
 	Form   []ui.Message
 	Fields []FieldMessage
 	Soft   bool
+	Over   bool // also the success of an earlier submission leaves the form
 }
 
 func (Proved) result()        {}
@@ -262,6 +285,7 @@ func (Await) result()         {}
 func (Hand) result()          {}
 func (AddressProved) result() {}
 func (Recovered) result()     {}
+func (Again) result()         {}
 func (Replaced) result()      {}
 func (Rejected) result()      {}
 

@@ -25,6 +25,7 @@ type Tx interface {
 type Store interface {
 	Flow(ctx context.Context, id uuid.UUID) (*Flow, error)
 	Identity(ctx context.Context, id uuid.UUID) (*identity.Identity, error)
+	Session(ctx context.Context, id uuid.UUID) (*session.Session, error)
 	IdentityByIdentifier(ctx context.Context, t identity.CredentialType, identifiers ...string) (*identity.Identity, error)
 	IdentityByIdentifiers(ctx context.Context, types []identity.CredentialType, identifiers ...string) (*identity.Identity, error)
 	// CreateFlow stores a flow on its own, outside of any transaction.
@@ -36,6 +37,9 @@ type Store interface {
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)
+	// Spend marks something that proves itself as used, until a time at which it
+	// counts no more. It commits on its own; false when it was used before.
+	Spend(ctx context.Context, purpose string, key []byte, until time.Time) (bool, error)
 	// IdentityByRecoveryAddress and IdentityByVerifiableAddress find an identity by
 	// a normalised address.
 	IdentityByRecoveryAddress(ctx context.Context, via identity.Channel, value string) (*identity.Identity, error)

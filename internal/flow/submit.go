@@ -19,6 +19,7 @@ func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
 	if a := r.pass(ctx, r.kind.submit); a != nil {
 		return a
 	}
+	r.told = r.flow.Messages
 	if !r.opened {
 		r.clear()
 	}
@@ -118,6 +119,8 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 		return r.concludeVerification(ctx, step, result)
 	case Recovered:
 		return r.concludeRecovery(ctx, step, result)
+	case Again:
+		return r.goElsewhere(r.uiURL(r.kind.name, r.flow.ID))
 	case Replaced:
 		return r.replace(ctx, result.Why, nil)
 	}
@@ -273,6 +276,9 @@ func (r *run) unacceptable(ctx context.Context, err error) *Answer {
 
 // reject keeps what was wrong with the flow and shows the form again.
 func (r *run) reject(ctx context.Context, why Rejected) *Answer {
+	if why.Over {
+		r.flow.Messages = nil
+	}
 	r.flow.Messages = append(r.flow.Messages, why.Form...)
 	r.flow.FieldMessages = append(r.flow.FieldMessages, why.Fields...)
 	r.flow.UpdatedAt = r.now
@@ -283,7 +289,7 @@ func (r *run) reject(ctx context.Context, why Rejected) *Answer {
 	if why.Soft {
 		status = r.kind.step
 	}
-	if r.navigates() {
+	if r.sendsPageBack(why) {
 		return redirect(r.kind.invalidStatus, r.uiURL(r.kind.name, r.flow.ID))
 	}
 	a := r.show(ctx, status)
@@ -291,4 +297,13 @@ func (r *run) reject(ctx context.Context, why Rejected) *Answer {
 		page.Transient = why.Soft
 	}
 	return a
+}
+
+// sendsPageBack says whether a rejection is shown by a redirect to the page. A
+// kind that asks the Accept header does so for what is part of its way only.
+func (r *run) sendsPageBack(why Rejected) bool {
+	if why.Soft {
+		return r.navigates()
+	}
+	return r.flow.Type == Browser && !r.JSON
 }

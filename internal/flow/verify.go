@@ -2,6 +2,9 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"maps"
 	"net/url"
 
 	"cardea/internal/identity"
@@ -31,18 +34,30 @@ type begun struct {
 // has not been proved; nil when there is nothing to prove or verification is
 // switched off. Nothing is written yet: see write.
 func (r *run) beginVerification(ctx context.Context, i *identity.Identity, s *session.Session) (*begun, error) {
-	settings := r.SelfService.Flows.ByKind(string(Verification))
-	at := unproved(i)
-	if !settings.Enabled || at < 0 {
-		return nil, nil
+	if r.flow.Type == Browser && r.verifies(i) != nil {
+		r.CSRF.Rotate(r.rand)
 	}
-	step := r.primary(Verification, settings.Use)
+	return r.newVerification(ctx, i, s)
+}
+
+// verifies is the step that would prove an address of the identity; nil when there
+// is nothing to prove or verification is switched off.
+func (r *run) verifies(i *identity.Identity) *Step {
+	settings := r.SelfService.Flows.ByKind(string(Verification))
+	if !settings.Enabled || unproved(i) < 0 {
+		return nil
+	}
+	return r.primary(Verification, settings.Use)
+}
+
+// newVerification is beginVerification for a browser that keeps its anti-CSRF
+// token.
+func (r *run) newVerification(ctx context.Context, i *identity.Identity, s *session.Session) (*begun, error) {
+	step := r.verifies(i)
 	if step == nil {
 		return nil, nil
 	}
-	if r.flow.Type == Browser {
-		r.CSRF.Rotate(r.rand)
-	}
+	at := unproved(i)
 	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Verification], now: r.now}
 	sub.flow = sub.fresh(r.flow.Type)
 	sub.inherit(r.flow, i, s)
@@ -158,7 +173,7 @@ func (r *run) requireVerified(ctx context.Context, step *Step, i *identity.Ident
 	if r.FeatureFlags.LegacyRequireVerifiedLoginError && step.Method == "password" {
 		return r.reject(ctx, Deny(ui.New(ui.ValidationAddressNotVerified)))
 	}
-	b, err := r.beginVerification(ctx, i, nil)
+	b, err := r.newVerification(ctx, i, nil)
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
@@ -186,7 +201,8 @@ func (r *run) requireVerified(ctx context.Context, step *Step, i *identity.Ident
 
 // concludeVerification ends a verification: the address is proved.
 func (r *run) concludeVerification(ctx context.Context, step *Step, result AddressProved) *Answer {
-	f := r.flow
+	f, before := r.flow, *r.flow
+	before.Facts = maps.Clone(before.Facts)
 	to, err := r.ReturnTo(f.ReturnTo, r.defaultReturn(Verification, step.Method))
 	if err != nil { // a place that is not allowed any more silently becomes the default
 		to = r.defaultReturn(Verification, step.Method)
@@ -199,20 +215,67 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 		r.rebind()
 	}
 	result.Effects.Verified = append(result.Effects.Verified, result.Address)
+	var derived *identity.Derived
+	waiting := r.waiting()
+	if waiting != nil {
+		if derived, err = r.settle(ctx, waiting); err != nil {
+			return r.tooLate(ctx, step, before, err)
+		}
+		notices, err := r.pendingNotices(ctx, waiting, derived)
+		if err != nil {
+			return r.forward(ctx, err)
+		}
+		result.Effects.Messages = append(result.Effects.Messages, notices...)
+	}
 	p, err := r.ready(ctx, f, result.Effects)
 	if err != nil {
 		return r.forward(ctx, err)
 	}
 	err = r.store.Write(ctx, func(tx Tx) error {
+		if waiting != nil {
+			if err := r.applyPending(tx, waiting, derived); err != nil {
+				return err
+			}
+		}
 		if err := p.write(tx, r.now); err != nil {
 			return err
 		}
 		return tx.UpdateFlow(f)
 	})
 	if err != nil {
-		return r.forward(ctx, err)
+		return r.tooLate(ctx, step, before, err)
 	}
-	return r.progress(ctx, false)
+	return r.progress(ctx, true)
+}
+
+// tooLate answers to a proof whose change cannot take effect; other errors are
+// forwarded. The flow stays as it was before the proof.
+func (r *run) tooLate(ctx context.Context, step *Step, before Flow, err error) *Answer {
+	var taken *problem.ConflictError
+	switch {
+	case errors.As(err, &taken):
+		r.flow = &before
+		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTaken)))
+	case errors.Is(err, errNotPending):
+		r.flow = &before
+		return r.reject(ctx, notPending(step))
+	}
+	return r.forward(ctx, err)
+}
+
+// proven is the form of a verification that is over: a way on.
+func (r *run) proven() ui.Container {
+	var next continueFacts
+	_ = json.Unmarshal(r.flow.Facts[continueKey], &next) // written by concludeVerification
+	nodes := ui.Nodes{ui.CSRFToken("")}
+	if r.flow.Type == Browser {
+		nodes = ui.Nodes{ui.CSRFToken(r.CSRF.Masked(r.rand))}
+	}
+	label := ui.New(ui.LabelContinue)
+	return ui.Container{
+		Action: next.URL, Method: "GET", Messages: r.flow.Messages,
+		Nodes: append(nodes, ui.Anchor{ID: "continue", HRef: next.URL, Title: label}.Node(next.Group).Labelled(label)),
+	}
 }
 
 // continueKey is where a verification keeps where it leads once it is over.

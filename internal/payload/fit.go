@@ -21,12 +21,10 @@ func (b *Body) Fit(shape *Shape) map[string]any {
 // no unknown members.
 type fitter struct{ form bool }
 
-// member is one value on its way into an object. A rest is what remains of a
-// dotted name below the member.
+// member is one value on its way into an object.
 type member struct {
 	name  string
-	rest  string
-	below bool // rest is meant
+	below bool // the name is what remains of a dotted one
 	value any
 }
 

@@ -17,8 +17,9 @@ type registration struct {
 	Transient json.RawMessage `json:"transient_payload"`
 	Remember  *bool           `json:"remember"`
 	Attempts  int             `json:"attempts"`
-	hidden    string
-	Ignored   string `json:"-"`
+	//lint:ignore U1000 stands for what a body must not reach
+	hidden  string
+	Ignored string `json:"-"`
 }
 
 func traits() *payload.Shape {

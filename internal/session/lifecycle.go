@@ -65,12 +65,12 @@ func (s *Session) Satisfies(required AAL, available string) bool {
 	return false
 }
 
-// Withdraw takes evidence out of the session whose method is not set up any
-// more; the level follows.
+// Withdraw takes the evidence of second factors out of the session that are not
+// set up any more; the level follows. What was a first factor stays.
 func (s *Session) Withdraw(methods []string, now time.Time) {
 	if len(methods) == 0 {
 		return
 	}
-	s.Methods = slices.DeleteFunc(slices.Clone(s.Methods), func(m Method) bool { return slices.Contains(methods, m.Method) })
+	s.Methods = slices.DeleteFunc(slices.Clone(s.Methods), func(m Method) bool { return m.AAL == AAL2 && slices.Contains(methods, m.Method) })
 	s.AAL, s.UpdatedAt = AALOf(s.Methods), now
 }

@@ -42,10 +42,7 @@ func Steps() []*flow.Step {
 }
 
 func render(_ context.Context, v flow.View) (ui.Nodes, error) {
-	label := ui.New(ui.LabelID)
-	if title, name, ok := v.Schema.IdentifierLabel(); ok {
-		label = ui.New(ui.LabelTrait, "title", title, "name", name)
-	}
+	label := v.IdentifierLabel()
 	field := ui.Input{
 		Name: "identifier", Type: ui.InputText, Value: "", Required: true, Autocomplete: ui.AutocompleteUsernameWebAuthn,
 	}
@@ -65,7 +62,7 @@ func submit(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 	if in.Identifier == "" {
 		return unknown, nil
 	}
-	i, err := x.Store.IdentityByIdentifiers(ctx, searched, identity.NormalizeIdentifier(in.Identifier), in.Identifier)
+	i, err := x.Store.IdentityByIdentifiers(ctx, searched, in.Identifier, identity.NormalizeIdentifier(in.Identifier))
 	if err != nil && !errors.Is(err, problem.ErrNotFound) {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func prepareLogin(ctx context.Context, x *flow.Exec) (any, error) {
 func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 	label := ui.LoginWithPassword
 	identifier := ui.Input{Name: "identifier", Type: ui.InputText, Value: "", Required: true}.Node(ui.Default).
-		Labelled(identifierLabel(v))
+		Labelled(v.IdentifierLabel())
 	if v.Flow.Refresh {
 		var facts loginFacts
 		if v.Facts != nil {
@@ -86,20 +86,11 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 	), nil
 }
 
-// identifierLabel is the title of the one trait people sign in with, or a word
-// for any of several.
-func identifierLabel(v flow.View) ui.Message {
-	if title, name, ok := v.Schema.IdentifierLabel(); ok {
-		return ui.New(ui.LabelTrait, "title", title, "name", name)
-	}
-	return ui.New(ui.LabelID)
-}
-
 // submitLogin compares the password. Every failure looks the same.
 func (m Method) submitLogin(ctx context.Context, x *flow.Exec, in loginInput) (flow.Result, error) {
 	hashing := m.Hashing(x.Setup.Snapshot)
 	wrong := flow.Deny(ui.New(ui.ValidationCredentials))
-	i, err := x.Store.IdentityByIdentifier(ctx, identity.Password, identity.NormalizeIdentifier(in.Identifier), in.Identifier)
+	i, err := x.Store.IdentityByIdentifier(ctx, identity.Password, in.Identifier, identity.NormalizeIdentifier(in.Identifier))
 	switch {
 	case errors.Is(err, problem.ErrNotFound):
 		return wrong, failed(hashing.Dummy(ctx, in.Password))

@@ -8,11 +8,14 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
+	"cardea/internal/apikey"
 	"cardea/internal/config"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
@@ -21,24 +24,60 @@ import (
 
 // adminTable are the addresses on which operators manage identities and sessions.
 func (s *Server) adminTable() []Route {
-	return []Route{
-		{admin, "GET", "/admin/identities", "listIdentities", s.listIdentities},
-		{admin, "POST", "/admin/identities", "createIdentity", s.createIdentity},
-		{admin, "PATCH", "/admin/identities", "batchPatchIdentities", s.createIdentities},
-		{admin, "GET", "/admin/identities/by/external/{externalID}", "getIdentityByExternalID", s.getIdentityByExternalID},
-		{admin, "GET", "/admin/identities/{id}", "getIdentity", s.getIdentity},
-		{admin, "PUT", "/admin/identities/{id}", "updateIdentity", s.replaceIdentity},
-		{admin, "PATCH", "/admin/identities/{id}", "patchIdentity", s.patchIdentity},
-		{admin, "DELETE", "/admin/identities/{id}", "deleteIdentity", s.deleteIdentity},
-		{admin, "DELETE", "/admin/identities/{id}/credentials/{type}", "deleteIdentityCredentials", s.deleteCredential},
-		{admin, "GET", "/admin/identities/{id}/sessions", "listIdentitySessions", s.listSessionsOf},
-		{admin, "DELETE", "/admin/identities/{id}/sessions", "deleteIdentitySessions", s.deleteSessionsOf},
-		{admin, "GET", "/admin/sessions", "listSessions", s.listSessions},
-		{admin, "POST", "/admin/sessions", "manageSessions", s.manageSessions},
-		{admin, "GET", "/admin/sessions/{id}", "getSession", s.getSession},
-		{admin, "DELETE", "/admin/sessions/{id}", "disableSession", s.disableSession},
-		{admin, "PATCH", "/admin/sessions/{id}/extend", "extendSession", s.extendSession},
-		{admin, "DELETE", "/admin/sessions", "", s.toPublic},
+	return slices.Concat(under(apikey.Identities, s.identityTable()), under(apikey.Sessions, s.sessionTable()), under(apikey.Recovery, []entry{
+		{"POST", "/admin/recovery/code", "createRecoveryCodeForIdentity", s.handOutCode},
+		{"POST", "/admin/recovery/link", "createRecoveryLinkForIdentity", s.handOutLink},
+	}))
+}
+
+// entry is a line of an admin table: what a Route says besides who may use it.
+type entry struct {
+	method, pattern, operation string
+	handler                    http.HandlerFunc
+}
+
+// under makes routes that need access to a resource: to read it for GET, to write it
+// for everything else.
+func under(r apikey.Resource, entries []entry) []Route {
+	var all []Route
+	for _, e := range entries {
+		access := apikey.Write
+		if e.method == http.MethodGet {
+			access = apikey.Read
+		}
+		all = append(all, Route{
+			Scope: admin, Method: e.method, Pattern: e.pattern, Operation: e.operation,
+			Resource: r, Access: access, handler: e.handler,
+		})
+	}
+	return all
+}
+
+func (s *Server) identityTable() []entry {
+	return []entry{
+		{"GET", "/admin/identities", "listIdentities", s.listIdentities},
+		{"POST", "/admin/identities", "createIdentity", s.createIdentity},
+		{"PATCH", "/admin/identities", "batchPatchIdentities", s.createIdentities},
+		{"GET", "/admin/identities/by/external/{externalID}", "getIdentityByExternalID", s.getIdentityByExternalID},
+		{"GET", "/admin/identities/{id}", "getIdentity", s.getIdentity},
+		{"PUT", "/admin/identities/{id}", "updateIdentity", s.replaceIdentity},
+		{"PATCH", "/admin/identities/{id}", "patchIdentity", s.patchIdentity},
+		{"DELETE", "/admin/identities/{id}", "deleteIdentity", s.deleteIdentity},
+		{"DELETE", "/admin/identities/{id}/credentials/{type}", "deleteIdentityCredentials", s.deleteCredential},
+		{"GET", exportPath, "exportIdentities", s.exportIdentities},
+		{"POST", importPath, "importIdentities", s.importIdentities},
+	}
+}
+
+func (s *Server) sessionTable() []entry {
+	return []entry{
+		{"GET", "/admin/identities/{id}/sessions", "listIdentitySessions", s.listSessionsOf},
+		{"DELETE", "/admin/identities/{id}/sessions", "deleteIdentitySessions", s.deleteSessionsOf},
+		{"GET", "/admin/sessions", "listSessions", s.listSessions},
+		{"POST", "/admin/sessions", "manageSessions", s.manageSessions},
+		{"GET", "/admin/sessions/{id}", "getSession", s.getSession},
+		{"DELETE", "/admin/sessions/{id}", "disableSession", s.disableSession},
+		{"PATCH", "/admin/sessions/{id}/extend", "extendSession", s.extendSession},
 	}
 }
 
@@ -77,10 +116,18 @@ func decodeBody(r *http.Request, into any, unknown bool) error {
 	raw, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	switch {
-	case errors.As(err, &large), len(raw) > maxBody:
+	case errors.As(err, &large):
 		return malformed("The body is larger than "+strconv.Itoa(maxBody>>20)+" MiB.", err)
 	case err != nil:
 		return malformed("The body cannot be read.", err)
+	}
+	return decodeRaw(raw, into, unknown)
+}
+
+// decodeRaw is decodeBody for a body that is read already.
+func decodeRaw(raw []byte, into any, unknown bool) error {
+	if err := sound(raw); err != nil {
+		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if unknown == strict {
@@ -88,6 +135,37 @@ func decodeBody(r *http.Request, into any, unknown bool) error {
 	}
 	if err := dec.Decode(into); err != nil {
 		return malformed(faultOf(err), err)
+	}
+	return nil
+}
+
+// maxNesting is how deep objects and lists may be nested in what operators send.
+const maxNesting = 100
+
+// sound refuses bodies that no database keeps as they are, or that cost more to read
+// than they are worth. It need not understand broken JSON.
+func sound(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return malformed("The body is not UTF-8.", nil)
+	}
+	depth, text := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '\\' && text:
+			if bytes.HasPrefix(raw[i:], []byte(`\u0000`)) {
+				return malformed("The body holds a text with a zero character.", nil)
+			}
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			if depth++; depth > maxNesting {
+				return malformed("The body is nested too deeply.", nil)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func (s *Server) createIdentities(w http.ResponseWriter, r *http.Request) {
 // item's own failure; anything else ends the whole batch.
 func (s *Server) batch(ctx context.Context, body *batchBody) ([]batchItem, error) {
 	if len(body.Identities) > maxBatch {
-		return nil, problem.BadRequest("A batch holds at most %d identities.", maxBatch)
+		return nil, problem.BadRequest("A batch holds at most %d identities and this one has %d. Send several, or import them with POST "+importPath+", which knows no limit.", maxBatch, len(body.Identities))
 	}
 	passwords := 0
 	for _, b := range body.Identities {
@@ -64,7 +64,7 @@ func (s *Server) batch(ctx context.Context, body *batchBody) ([]batchItem, error
 		}
 	}
 	if passwords > maxBatchPasswords {
-		return nil, problem.BadRequest("A batch holds at most %d plain passwords.", maxBatchPasswords)
+		return nil, problem.BadRequest("A batch holds at most %d plain passwords, which take long to hash, and this one has %d. Send several, or bring hashes.", maxBatchPasswords, passwords)
 	}
 	set, now := s.compiled.Load(), s.clock.Now()
 	items := make([]batchItem, len(body.Identities))

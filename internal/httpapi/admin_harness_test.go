@@ -31,10 +31,11 @@ import (
 const personSchema = `{
 	"$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
 	"properties": {"traits": {"type": "object", "required": ["email"], "additionalProperties": false, "properties": {
-		"email": {"type": "string", "format": "email", "ory.sh/kratos": {
+		"email": {"type": "string", "format": "email", "cardea": {"searchable": true}, "ory.sh/kratos": {
 			"credentials": {"password": {"identifier": true}, "webauthn": {"identifier": true}, "code": {"identifier": true, "via": "email"}},
 			"verification": {"via": "email"}, "recovery": {"via": "email"}}},
-		"name": {"type": "object"}}}}}`
+		"secret": {"type": "string"},
+		"name": {"type": "object", "properties": {"last": {"type": "string", "cardea": {"searchable": true}}}}}}}}`
 
 const operatorConfig = `
 dsn: memory
@@ -69,12 +70,28 @@ func (s tenantRows) Revoke(ctx context.Context, id uuid.UUID) error {
 	return s.RevokeSession(ctx, id, uuid.Nil, s.clock.Now())
 }
 
-func (s tenantRows) ListIdentities(ctx context.Context, f IdentityFilter) ([]*identity.Identity, error) {
-	g := store.IdentityFilter{IDs: f.IDs, OrganizationID: f.OrganizationID, After: f.After, Offset: f.Offset, Limit: f.Limit, Credentials: f.Credentials}
+func (s tenantRows) identityFilter(f IdentityFilter) store.IdentityFilter {
+	g := store.IdentityFilter{
+		IDs: f.IDs, OrganizationID: f.OrganizationID, Traits: f.Traits, State: f.State, SchemaID: f.SchemaID, Verified: f.Verified,
+		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, UpdatedAfter: f.UpdatedAfter, UpdatedBefore: f.UpdatedBefore,
+		After: f.After, Offset: f.Offset, Limit: f.Limit, Credentials: f.Credentials,
+	}
 	for _, m := range f.Identifiers {
 		g.Identifiers = append(g.Identifiers, store.IdentifierMatch(m))
 	}
-	return s.Identities(ctx, g)
+	return g
+}
+
+func (s tenantRows) ListIdentities(ctx context.Context, f IdentityFilter) ([]*identity.Identity, error) {
+	return s.Identities(ctx, s.identityFilter(f))
+}
+
+func (s tenantRows) CountIdentities(ctx context.Context, f IdentityFilter) (int, error) {
+	return s.CountMatching(ctx, s.identityFilter(f))
+}
+
+func (s tenantRows) DeleteIdentity(ctx context.Context, id uuid.UUID, check func(*identity.Identity) error) error {
+	return s.DeleteIdentityIf(ctx, id, check)
 }
 
 func (s tenantRows) ChangeIdentity(ctx context.Context, id uuid.UUID, change func(*identity.Identity) error) error {
@@ -164,7 +181,7 @@ func newDesk(t *testing.T, more ...string) *desk {
 	d.rows = db.Tenant(store.DefaultTenant)
 	rows := tenantRows{Tenant: d.rows, clock: d.clock}
 	d.wire = New(Options{
-		Sessions: rows, AdminSessions: rows, Identities: rows, Importer: plainImporter{new(int)},
+		Sessions: rows, AdminSessions: rows, Identities: rows, Importer: plainImporter{new(int)}, Keys: d.rows, Tenant: "1",
 		Clock: d.clock, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err := d.wire.Use(setup); err != nil {

@@ -277,7 +277,7 @@ func TestAChangeBehindTheBackIsNotLost(t *testing.T) {
 	d := newDesk(t)
 	id := uuid.MustParse(d.person("a@example.test"))
 	rounds := 0
-	_, err := d.wire.changeIdentity(t.Context(), id, func(i *identity.Identity, _ time.Time) error {
+	_, err := d.wire.changeIdentity(t.Context(), id, nil, func(i *identity.Identity, _ time.Time) error {
 		if rounds++; rounds == 1 {
 			d.want(200, "PATCH", "/admin/identities/"+id.String(), `[{"op":"add","path":"/metadata_public","value":"from elsewhere"}]`)
 		}
@@ -306,7 +306,7 @@ func TestDeleteIdentity(t *testing.T) {
 func TestDeleteCredential(t *testing.T) {
 	d := newDesk(t)
 	created := d.want(201, "POST", "/admin/identities", `{"traits":{"email":"a@example.test"},"credentials":{
-		"password":{"config":{"password":"secret"}},"totp":{"config":{"totp_url":"otpauth://totp/x?secret=y"}},
+		"password":{"config":{"password":"secret"}},"totp":{"config":{"totp_url":"otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"}},
 		"oidc":{"config":{"providers":[{"provider":"p","subject":"1"}]}}}}`)
 	path := "/admin/identities/" + created.text("id") + "/credentials/"
 	for _, step := range []struct {

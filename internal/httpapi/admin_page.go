@@ -2,16 +2,17 @@ package httpapi
 
 import (
 	"encoding/base64"
+	"encoding/binary"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"cardea/internal/identity"
 	"cardea/internal/problem"
+	"cardea/internal/secret"
 	"cardea/internal/session"
 )
 
@@ -49,6 +50,50 @@ func pageToken(q url.Values) string {
 	return token
 }
 
+// The tokens of first pages are the contract's and no secret: they stand before
+// everything. All others are sealed, so that nobody can begin where a page does not.
+const (
+	firstIdentityToken = "00000000-0000-0000-0000-000000000000"
+	// firstSessionToken is created_at=2200-12-31 23:59:59/id=<zero> in base64.
+	firstSessionToken = "Y3JlYXRlZF9hdD0yMjAwLTEyLTMxIDIzOjU5OjU5L2lkPTAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMA"
+)
+
+// sessionMark is the length of what an opened token of sessions holds: the moment in
+// microseconds and the id of the last one.
+const sessionMark = 8 + 16
+
+// listLabel separates the tokens of lists from everything else that is made with the
+// same secrets.
+const listLabel secret.Label = "list token"
+
+// pageScope ties a token to the tenant, the list and the filters that it belongs to.
+func (s *Server) pageScope(list string, filters url.Values) []byte {
+	for _, values := range filters {
+		slices.Sort(values)
+	}
+	return []byte(strconv.Quote(s.Tenant) + "/" + list + "?" + filters.Encode())
+}
+
+// sealMark makes the token of the page that follows a row.
+func (s *Server) sealMark(set *compiled, mark, scope []byte) (string, error) {
+	sealed, err := set.pageKeys.Seal(s.rand, listLabel, mark, scope)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// openMark is the way back from sealMark. A token that was made up or that belongs to
+// another list is a 400.
+func (set *compiled) openMark(token string, scope []byte, size int) ([]byte, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return nil, badToken()
+	}
+	mark, err := set.pageKeys.Open(listLabel, sealed, scope)
+	if err != nil || len(mark) != size {
+		return nil, badToken()
+	}
+	return mark, nil
+}
+
 func badToken() error { return problem.BadRequest("The page_token is not one of this list.") }
 
 // writeKeyLinks adds the links to the first page and, when there is one, the next.
@@ -78,10 +123,13 @@ func (s *Server) identitiesByKey(w http.ResponseWriter, r *http.Request, f Ident
 	if err != nil {
 		return nil, err
 	}
-	if token := pageToken(q); token != "" {
-		if f.After, err = uuid.Parse(token); err != nil {
-			return nil, badToken()
+	set, scope := s.compiled.Load(), s.pageScope("identities", filtersOf(q, identityFilters...))
+	if token := pageToken(q); token != "" && token != firstIdentityToken {
+		mark, err := set.openMark(token, scope, len(f.After))
+		if err != nil {
+			return nil, err
 		}
+		copy(f.After[:], mark)
 	}
 	f.Limit = size + 1
 	list, err := s.Identities.ListIdentities(r.Context(), f)
@@ -91,10 +139,25 @@ func (s *Server) identitiesByKey(w http.ResponseWriter, r *http.Request, f Ident
 	next := ""
 	if len(list) > size {
 		list = list[:size]
-		next = list[size-1].ID.String()
+		if next, err = s.sealMark(set, list[size-1].ID[:], scope); err != nil {
+			return nil, err
+		}
 	}
-	writeKeyLinks(w, r, size, uuid.Nil.String(), next)
-	return list, nil
+	writeKeyLinks(w, r, size, firstIdentityToken, next)
+	return list, s.countIdentities(w, r, f)
+}
+
+// countIdentities adds how many match in all, if that is asked for.
+func (s *Server) countIdentities(w http.ResponseWriter, r *http.Request, f IdentityFilter) error {
+	yes, err := counted(r.URL.Query())
+	if err != nil || !yes {
+		return err
+	}
+	total, err := s.Identities.CountIdentities(r.Context(), f)
+	if err == nil {
+		w.Header().Set("X-Total-Count", strconv.Itoa(total))
+	}
+	return err
 }
 
 // numberedIdentities says whether a client pages identities in the old way.
@@ -116,9 +179,16 @@ func (s *Server) identitiesByNumber(w http.ResponseWriter, r *http.Request, f Id
 	if err != nil {
 		return nil, err
 	}
-	total := len(list)
-	if q.Get("credentials_identifier") == "" {
-		if total, err = s.Identities.CountIdentities(r.Context()); err != nil {
+	exact, err := counted(q)
+	if err != nil {
+		return nil, err
+	}
+	total, of := len(list), IdentityFilter{}
+	if exact || f.narrowed() {
+		of = f
+	}
+	if exact || q.Get("credentials_identifier") == "" {
+		if total, err = s.Identities.CountIdentities(r.Context(), of); err != nil {
 			return nil, err
 		}
 	}
@@ -129,40 +199,6 @@ func (s *Server) identitiesByNumber(w http.ResponseWriter, r *http.Request, f Id
 	return list, nil
 }
 
-// sessionTime is how the token of a session's page writes the moment. All digits
-// that rows keep are in it: with fewer, sessions of the same moment would be
-// skipped at the end of a page.
-const sessionTime = "2006-01-02 15:04:05.999999"
-
-// firstSessionToken is before every session.
-func firstSessionToken() string {
-	return sessionToken(time.Date(2200, 12, 31, 23, 59, 59, 0, time.UTC), uuid.Nil)
-}
-
-func sessionToken(at time.Time, id uuid.UUID) string {
-	return base64.RawStdEncoding.EncodeToString([]byte("created_at=" + at.UTC().Format(sessionTime) + "/id=" + id.String()))
-}
-
-// parseSessionToken reads the two values in either order.
-func parseSessionToken(token string) (at time.Time, id uuid.UUID, err error) {
-	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(token, "="))
-	if err != nil {
-		return at, id, badToken()
-	}
-	values := map[string]string{}
-	for part := range strings.SplitSeq(string(raw), "/") {
-		key, value, _ := strings.Cut(part, "=")
-		values[key] = value
-	}
-	if at, err = time.Parse(sessionTime, values["created_at"]); err != nil {
-		return at, id, badToken()
-	}
-	if id, err = uuid.Parse(values["id"]); err != nil {
-		return at, id, badToken()
-	}
-	return at, id, nil
-}
-
 // sessionsByKey loads a page of sessions and adds its links.
 func (s *Server) sessionsByKey(w http.ResponseWriter, r *http.Request, f SessionFilter) ([]*session.Session, error) {
 	q := r.URL.Query()
@@ -170,10 +206,14 @@ func (s *Server) sessionsByKey(w http.ResponseWriter, r *http.Request, f Session
 	if err != nil {
 		return nil, err
 	}
-	if token := pageToken(q); token != "" {
-		if f.BeforeCreatedAt, f.BeforeID, err = parseSessionToken(token); err != nil {
+	set, scope := s.compiled.Load(), s.pageScope("sessions", filtersOf(q, "active"))
+	if token := pageToken(q); token != "" && token != firstSessionToken {
+		mark, err := set.openMark(token, scope, sessionMark)
+		if err != nil {
 			return nil, err
 		}
+		f.BeforeCreatedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(mark))).UTC()
+		copy(f.BeforeID[:], mark[8:])
 	}
 	f.Limit = size + 1
 	list, err := s.AdminSessions.ListSessions(r.Context(), f)
@@ -183,8 +223,12 @@ func (s *Server) sessionsByKey(w http.ResponseWriter, r *http.Request, f Session
 	next := ""
 	if len(list) > size {
 		list = list[:size]
-		next = sessionToken(list[size-1].CreatedAt, list[size-1].ID)
+		last := list[size-1]
+		mark := append(binary.BigEndian.AppendUint64(nil, uint64(last.CreatedAt.UnixMicro())), last.ID[:]...)
+		if next, err = s.sealMark(set, mark, scope); err != nil {
+			return nil, err
+		}
 	}
-	writeKeyLinks(w, r, size, firstSessionToken(), next)
+	writeKeyLinks(w, r, size, firstSessionToken, next)
 	return list, nil
 }

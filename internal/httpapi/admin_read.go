@@ -27,7 +27,11 @@ var identifierGroups = []struct {
 // listIdentities serves GET /admin/identities.
 func (s *Server) listIdentities(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	set := s.compiled.Load()
 	filter, err := identityFilter(q)
+	if err == nil {
+		err = set.narrow(q, &filter)
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -48,7 +52,7 @@ func (s *Server) listIdentities(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	set, v := s.compiled.Load(), identityView{credentials: filter.Credentials, configs: configs, upgraded: true, admin: true}
+	v := identityView{credentials: filter.Credentials, configs: configs, upgraded: true, admin: true}
 	body := []byte{'['}
 	for n, i := range list {
 		if n > 0 {
@@ -157,6 +161,9 @@ func (s *Server) showIdentity(w http.ResponseWriter, r *http.Request, find func(
 	configs, err := included(r.URL.Query())
 	if err != nil {
 		s.fail(w, r, err)
+		return
+	}
+	if s.unchanged(w, r, i) {
 		return
 	}
 	writeIdentity(w, 200, s.compiled.Load().Setup, i, identityView{credentials: true, configs: configs, upgraded: true, admin: true})

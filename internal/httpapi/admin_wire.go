@@ -29,7 +29,7 @@ func appendFullIdentity(b []byte, set *flow.Setup, i *identity.Identity, v ident
 	o.optional("external_id", i.ExternalID)
 	if v.credentials && len(i.Credentials) > 0 {
 		o.key("credentials")
-		o.b = appendCredentials(o.b, i, v)
+		o.b = appendCredentials(o.b, identity.Vault{Keys: set.Keys}, i, v)
 	}
 	appendIdentityCore(&o, set, i, view{schemaURL: true, addresses: true, admin: v.admin})
 	o.optional("region", v.region)
@@ -37,7 +37,7 @@ func appendFullIdentity(b []byte, set *flow.Setup, i *identity.Identity, v ident
 }
 
 // appendCredentials writes the object of credentials, sorted by type.
-func appendCredentials(b []byte, i *identity.Identity, v identityView) []byte {
+func appendCredentials(b []byte, vault identity.Vault, i *identity.Identity, v identityView) []byte {
 	all := make([]identity.Credential, 0, len(i.Credentials))
 	for _, c := range i.Credentials {
 		if v.upgraded {
@@ -49,12 +49,16 @@ func appendCredentials(b []byte, i *identity.Identity, v identityView) []byte {
 	o := open(b)
 	for _, c := range all {
 		o.key(string(c.Type))
-		o.b = appendCredential(o.b, c, v.configs[c.Type])
+		var config []byte
+		if v.configs[c.Type] {
+			config = i.Revealed(c, vault)
+		}
+		o.b = appendCredential(o.b, c, config)
 	}
 	return o.close()
 }
 
-func appendCredential(b []byte, c identity.Credential, config bool) []byte {
+func appendCredential(b []byte, c identity.Credential, config []byte) []byte {
 	o := open(b)
 	o.plain("type", string(c.Type))
 	o.key("identifiers")
@@ -66,17 +70,11 @@ func appendCredential(b []byte, c identity.Credential, config bool) []byte {
 		o.b = appendText(o.b, id)
 	}
 	o.b = append(o.b, ']')
-	if config {
-		if raw := c.Revealed(unsealed); len(raw) > 0 {
-			o.raw("config", raw)
-		}
+	if len(config) > 0 {
+		o.raw("config", config)
 	}
 	o.number("version", c.Version)
 	o.time("created_at", c.CreatedAt)
 	o.time("updated_at", c.UpdatedAt)
 	return o.close()
 }
-
-// unsealed is a provider's token as an operator sees it. Links that were imported
-// come without tokens, so there is none to open.
-func unsealed(string) string { return "" }

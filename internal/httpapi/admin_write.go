@@ -32,6 +32,7 @@ func (s *Server) createIdentity(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, duplicate(err))
 		return
 	}
+	s.tagWritten(w, r, i)
 	w.Header().Set("Location", strings.TrimSuffix(set.Serve.Admin.BaseURL.String(), "/")+"/identities/"+i.ID.String())
 	writeIdentity(w, 201, set.Setup, i, identityView{credentials: true, admin: body.MetadataAdmin != nil, region: body.Region})
 }
@@ -57,7 +58,12 @@ func (s *Server) newIdentity(ctx context.Context, set *compiled, b *createBody) 
 
 // draftIdentity is newIdentity up to what follows from traits.
 func (s *Server) draftIdentity(ctx context.Context, set *compiled, b *createBody, now time.Time) (*identity.Identity, error) {
-	i := identity.New(s.newID(), b.SchemaID, now)
+	return s.draftIdentityAs(ctx, set, s.newID(), b, now)
+}
+
+// draftIdentityAs is draftIdentity with an id that is known already.
+func (s *Server) draftIdentityAs(ctx context.Context, set *compiled, id uuid.UUID, b *createBody, now time.Time) (*identity.Identity, error) {
+	i := identity.New(id, b.SchemaID, now)
 	i.OrganizationID = b.OrganizationID
 	i.SetMetadata(b.MetadataPublic, b.MetadataAdmin)
 	if b.Traits != nil {
@@ -84,7 +90,7 @@ func (s *Server) draftIdentity(ctx context.Context, set *compiled, b *createBody
 	if err := imports.Prepare(ctx, importer{s.Importer, set.Snapshot}); err != nil {
 		return nil, err
 	}
-	return i, imports.Bring(i, now, s.newID)
+	return i, imports.Bring(i, identity.Vault{Keys: set.Keys, Rand: s.rand}, now, s.newID)
 }
 
 func checkRegion(region string) error {
@@ -133,11 +139,18 @@ var errStale = errors.New("the identity has changed in the meantime")
 
 // changeIdentity lets edit work on an identity and stores the result. The edit runs
 // outside of the transaction, which then only has to find the identity as it was
-// before: validation never holds up other writers, and no write is lost.
-func (s *Server) changeIdentity(ctx context.Context, id uuid.UUID, edit func(*identity.Identity, time.Time) error) (*identity.Identity, error) {
+// before: validation never holds up other writers, and no write is lost. met, which
+// may be nil, says whether the identity is the one that the client means.
+func (s *Server) changeIdentity(ctx context.Context, id uuid.UUID, met func(*identity.Identity) error, edit func(*identity.Identity, time.Time) error) (*identity.Identity, error) {
+	if met == nil {
+		met = func(*identity.Identity) error { return nil }
+	}
 	for range changeAttempts {
 		edited, err := s.Identities.Identity(ctx, id)
 		if err != nil {
+			return nil, err
+		}
+		if err := met(edited); err != nil {
 			return nil, err
 		}
 		seen := edited.UpdatedAt
@@ -148,6 +161,9 @@ func (s *Server) changeIdentity(ctx context.Context, id uuid.UUID, edit func(*id
 		err = s.Identities.ChangeIdentity(ctx, id, func(i *identity.Identity) error {
 			if !i.UpdatedAt.Equal(seen) {
 				return errStale
+			}
+			if err := met(i); err != nil {
+				return err
 			}
 			*i = *edited
 			stored = i
@@ -168,7 +184,7 @@ func (s *Server) replaceIdentity(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	i, err := s.changeIdentity(r.Context(), id, func(i *identity.Identity, now time.Time) error {
+	i, err := s.changeIdentity(r.Context(), id, precondition(r), func(i *identity.Identity, now time.Time) error {
 		i.SchemaID = cmp.Or(body.SchemaID, i.SchemaID)
 		i.SetMetadata(body.MetadataPublic, body.MetadataAdmin)
 		i.Traits = body.Traits
@@ -178,7 +194,7 @@ func (s *Server) replaceIdentity(w http.ResponseWriter, r *http.Request) {
 		if err := errors.Join(i.SetState(cmp.Or(body.State, i.State), now), i.SetExternalID(body.ExternalID)); err != nil {
 			return err
 		}
-		if err := imports.Bring(i, now, s.newID); err != nil {
+		if err := imports.Bring(i, identity.Vault{Keys: set.Keys, Rand: s.rand}, now, s.newID); err != nil {
 			return err
 		}
 		return s.derive(set, i, now)
@@ -187,6 +203,7 @@ func (s *Server) replaceIdentity(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	s.tagWritten(w, r, i)
 	writeIdentity(w, 200, set.Setup, i, identityView{credentials: true, upgraded: true, admin: body.MetadataAdmin != nil, region: body.Region})
 }
 
@@ -229,7 +246,7 @@ func (s *Server) patchIdentity(w http.ResponseWriter, r *http.Request) {
 			_ = json.Unmarshal(op.Value, &region) // what is no text is refused below
 		}
 	}
-	i, err := s.changeIdentity(r.Context(), id, func(i *identity.Identity, now time.Time) error {
+	i, err := s.changeIdentity(r.Context(), id, precondition(r), func(i *identity.Identity, now time.Time) error {
 		if err := i.Patch(ops, importer{s.Importer, set.Snapshot}, now, s.newID); err != nil {
 			return err
 		}
@@ -239,6 +256,7 @@ func (s *Server) patchIdentity(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	s.tagWritten(w, r, i)
 	writeIdentity(w, 200, set.Setup, i, identityView{credentials: true, upgraded: true, admin: true, region: region})
 }
 
@@ -246,7 +264,7 @@ func (s *Server) patchIdentity(w http.ResponseWriter, r *http.Request) {
 func (s *Server) deleteIdentity(w http.ResponseWriter, r *http.Request) {
 	id, err := identityID(r)
 	if err == nil {
-		err = s.Identities.DeleteIdentity(r.Context(), id)
+		err = s.Identities.DeleteIdentity(r.Context(), id, precondition(r))
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -260,7 +278,7 @@ func (s *Server) deleteCredential(w http.ResponseWriter, r *http.Request) {
 	set := s.compiled.Load()
 	id, err := identityID(r)
 	if err == nil {
-		_, err = s.changeIdentity(r.Context(), id, func(i *identity.Identity, now time.Time) error {
+		_, err = s.changeIdentity(r.Context(), id, precondition(r), func(i *identity.Identity, now time.Time) error {
 			t := identity.CredentialType(r.PathValue("type"))
 			if err := i.RemoveCredential(t, r.URL.Query().Get("identifier"), factors(set), now); err != nil {
 				return err

@@ -12,7 +12,6 @@ import (
 // cors applies serve.public.cors. It is on only when the operator says so.
 type cors struct {
 	config.CORS
-	methods string
 	headers []string // lower case
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"cardea/internal/apikey"
 	"cardea/internal/flow"
 )
 
@@ -22,7 +23,15 @@ type Route struct {
 	Method    string // "" for any
 	Pattern   string // as in net/http
 	Operation string // operationId of the API description; "" for what it does not describe
-	handler   http.HandlerFunc
+
+	// Resource and Access are what a key of the admin port needs. Free routes of that
+	// port need none. One that says neither is open to all-powerful keys only, so a
+	// new route fails closed.
+	Resource apikey.Resource
+	Access   apikey.Access
+	Free     bool
+
+	handler http.HandlerFunc
 }
 
 // table is every address there is.
@@ -30,6 +39,10 @@ func (s *Server) table() []Route {
 	var t []Route
 	add := func(scope Scope, method, pattern, operation string, h http.HandlerFunc) {
 		t = append(t, Route{Scope: scope, Method: method, Pattern: pattern, Operation: operation, handler: h})
+	}
+	// free are the routes of the admin port that tell nothing and change nothing.
+	free := func(method, pattern, operation string, h http.HandlerFunc) {
+		t = append(t, Route{Scope: admin, Method: method, Pattern: pattern, Operation: operation, Free: true, handler: h})
 	}
 	for _, k := range []flow.Kind{flow.Login, flow.Registration, flow.Settings, flow.Recovery, flow.Verification} {
 		name, path := title(string(k)), "/self-service/"+string(k)
@@ -39,7 +52,7 @@ func (s *Server) table() []Route {
 		add(public, "POST", path, "update"+name+"Flow", s.submit(k))
 		add(public, "GET", path, "", s.submit(k))
 		for _, sub := range []string{path + "/browser", path + "/api", path + "/flows", path} {
-			add(admin, "", "/admin"+sub, "", s.toPublic)
+			free("", "/admin"+sub, "", s.toPublic)
 		}
 	}
 
@@ -48,15 +61,17 @@ func (s *Server) table() []Route {
 	add(public, "DELETE", "/self-service/logout/api", "performNativeLogout", s.nativeLogout)
 	add(public, "GET", "/self-service/errors", "getFlowError", s.getError)
 	add(public, "GET", "/.well-known/change-password", "", s.changePassword)
+	add(public, "GET", "/.well-known/ory/webauthn.js", "getWebAuthnJavaScript", s.webauthnJS)
 	for _, sub := range []string{"/self-service/logout/browser", "/self-service/logout", "/self-service/logout/api", "/self-service/errors"} {
-		add(admin, "", "/admin"+sub, "", s.toPublic)
+		free("", "/admin"+sub, "", s.toPublic)
 	}
 
 	add(public, "GET", "/sessions/whoami", "toSession", s.whoami)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"} {
 		add(public, method, "/sessions/whoami", "", s.whoami) // proxies ask with the method of the request they guard
 	}
-	add(admin, "GET", "/admin/sessions/whoami", "", s.toPublic)
+	free("GET", "/admin/sessions/whoami", "", s.toPublic)
+	free("DELETE", "/admin/sessions", "", s.toPublic)
 	add(public, "GET", "/sessions", "listMySessions", s.listOwnSessions)
 	add(public, "DELETE", "/sessions", "disableMyOtherSessions", s.revokeOtherSessions)
 	add(public, "DELETE", "/sessions/{id}", "disableMySession", s.revokeOwnSession)
@@ -64,21 +79,18 @@ func (s *Server) table() []Route {
 
 	add(public, "GET", "/schemas", "listIdentitySchemas", s.listSchemas)
 	add(public, "GET", "/schemas/{id}", "getIdentitySchema", s.getSchema)
-	add(admin, "GET", "/admin/schemas", "", s.toPublic)
-	add(admin, "GET", "/admin/schemas/{id}", "", s.toPublic)
+	free("GET", "/admin/schemas", "", s.toPublic)
+	free("GET", "/admin/schemas/{id}", "", s.toPublic)
 
-	for _, scope := range []Scope{public, admin} {
-		prefix := ""
-		if scope == admin {
-			prefix = "/admin"
-		}
-		add(scope, "GET", prefix+"/health/alive", operationOn(scope, "isAlive"), s.alive)
-		add(scope, "GET", prefix+"/health/ready", operationOn(scope, "isReady"), s.ready)
-	}
-	add(admin, "GET", "/admin/version", "getVersion", s.version)
-	add(admin, "GET", "/admin/metrics/prometheus", "", s.metrics)
+	add(public, "GET", "/health/alive", "isAlive", s.alive)
+	add(public, "GET", "/health/ready", "isReady", s.ready)
+	free("GET", "/admin/health/alive", "", s.alive)
+	free("GET", "/admin/health/ready", "", s.ready)
+	free("GET", "/admin/version", "getVersion", s.version)
+	t = append(t, under(apikey.Metrics, []entry{{"GET", "/admin/metrics/prometheus", "", s.metrics}})...)
 
 	t = append(t, s.adminTable()...)
+	t = append(t, s.courierTable()...)
 	for _, r := range redirectedToAdmin {
 		add(public, r.method, r.pattern, "", s.toAdmin)
 	}
@@ -98,13 +110,6 @@ var redirectedToAdmin = []struct{ method, pattern string }{
 	{"POST", "/recovery/code"}, {"POST", "/recovery/link"},
 }
 
-func operationOn(scope Scope, operation string) string {
-	if scope == public {
-		return operation
-	}
-	return ""
-}
-
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // mux serves one port. What no route claims belongs to the pages, or is not there.
@@ -117,6 +122,9 @@ func (s *Server) mux(scope Scope) http.Handler {
 		pattern := r.Pattern
 		if r.Method != "" {
 			pattern = r.Method + " " + pattern
+		}
+		if scope == admin {
+			r.handler = s.guarded(r)
 		}
 		mux.HandleFunc(pattern, s.observed(r))
 	}

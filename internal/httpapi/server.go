@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"cardea/internal/apikey"
 	"cardea/internal/clock"
 	"cardea/internal/flow"
 	"cardea/internal/secret"
+	"cardea/internal/session"
 )
 
 // maxBody is how much of a request's body is read, in bytes.
@@ -24,8 +26,17 @@ type Options struct {
 	Identities    Identities
 	Errors        Errors
 	Importer      Importer
-	Ready         func(context.Context) error // nil when requests can be served
-	Metrics       http.Handler                // nil for none
+	// Keys open the admin port where it asks for credentials; nil for none.
+	Keys apikey.Keys
+	// Tenant names the tenant in tokens, so that they are worthless in another.
+	Tenant  string
+	Courier Courier
+	Ready   func(context.Context) error // nil when requests can be served
+	// Tokenizer gives the tokenizer of a template.
+	Tokenizer func(ctx context.Context, set *flow.Setup, template string) (*session.Tokenizer, error)
+	// WebAuthnJS is the script that forms with security keys and passkeys name.
+	WebAuthnJS []byte
+	Metrics    http.Handler // nil for none
 	// Observe prepares the observation of a route; nil when nobody watches.
 	Observe func(endpoint, method string) func(code string, seconds float64)
 	Clock   clock.Clock
@@ -60,6 +71,7 @@ type compiled struct {
 	csrfName   string
 	cookie     *secret.SessionCookie
 	logoutKeys *secret.Keyring
+	pageKeys   *secret.Keyring
 	cors       *cors
 }
 
@@ -84,11 +96,16 @@ func (s *Server) Use(setup *flow.Setup) error {
 	if err != nil {
 		return err
 	}
+	pages, err := secret.NewKeyring(setup.Secrets.Pagination...)
+	if err != nil {
+		return err
+	}
 	s.compiled.Store(&compiled{
 		Setup:      setup,
 		csrfName:   secret.CSRFCookieName(setup.Serve.Public.BaseURLRaw),
 		cookie:     secret.NewSessionCookie(ring, setup.Session.Cookie.Name),
 		logoutKeys: ring,
+		pageKeys:   pages,
 		cors:       newCORS(setup.Serve.Public.CORS),
 	})
 	return nil
@@ -125,7 +142,6 @@ func (s *Server) Admin() http.Handler {
 		if r.Method == http.MethodGet {
 			w.Header()["Cache-Control"] = []string{neverCache}
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody+1)
 		if strings.Contains(r.URL.Path, "//") && !strings.HasPrefix(r.URL.Path, "//health/") {
 			notFound(w, r)
 			return

@@ -41,10 +41,6 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, p)
 		return
 	}
-	if template := r.URL.Query().Get("tokenize_as"); template != "" {
-		s.tokenize(w, r, set, c.session, template)
-		return
-	}
 	if c.stale {
 		if err := s.setSession(w, set, &flow.Cookie{Token: c.token, ExpiresAt: c.session.ExpiresAt}); err != nil {
 			s.fail(w, r, err)
@@ -54,10 +50,16 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 	now := s.clock.Now()
 	h := w.Header()
 	h["X-Kratos-Authenticated-Identity-Id"] = []string{c.session.IdentityID.String()}
-	if set.FeatureFlags.CacheableSessions {
+	body := appendSession(make([]byte, 0, 1536), set.Setup, c.session, now, publicSession)
+	if template := r.URL.Query().Get("tokenize_as"); template != "" {
+		if body, err = s.tokenized(r, set, c.session, body, template, now); err != nil {
+			h.Del("X-Kratos-Authenticated-Identity-Id")
+			s.fail(w, r, err)
+			return
+		}
+	} else if set.FeatureFlags.CacheableSessions {
 		h.Set("Ory-Session-Cache-For", strconv.Itoa(int(cacheFor(set, c.session, now)/time.Second)))
 	}
-	body := appendSession(make([]byte, 0, 1536), set.Setup, c.session, now, publicSession)
 	if r.Method == http.MethodHead {
 		h["Content-Type"] = []string{jsonType}
 		w.WriteHeader(200)
@@ -87,10 +89,23 @@ func levelProblem(set *compiled, c *session.Session) *problem.Error {
 	return flow.SecondFactorNeeded(set.StepUpURL())
 }
 
-// tokenize turns a session into a signed token: templates come with the
-// assurance work, until then no name is known.
-func (s *Server) tokenize(w http.ResponseWriter, r *http.Request, set *compiled, _ *session.Session, template string) {
-	writeProblem(w, r, problem.BadRequest("There is no tokenizer template of that name."))
+// tokenized adds a signed token to a session as whoami shows it.
+func (s *Server) tokenized(r *http.Request, set *compiled, own *session.Session, body []byte, template string, now time.Time) ([]byte, error) {
+	tokenizer, err := s.Tokenizer(r.Context(), set.Setup, template)
+	if err != nil {
+		return nil, err
+	}
+	id, err := uuid.NewRandomFromReader(s.rand)
+	if err != nil {
+		return nil, err
+	}
+	token, err := tokenizer.Token(r.Context(), own, body, id, now)
+	if err != nil {
+		return nil, err
+	}
+	o := object{b: body[:len(body)-1], comma: true}
+	o.plain("tokenized", token)
+	return o.close(), nil
 }
 
 // signedIn finds the session of a request that needs one, or answers 401.

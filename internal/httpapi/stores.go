@@ -91,8 +91,8 @@ type IdentityReader interface {
 	IdentityByExternalID(ctx context.Context, external string) (*identity.Identity, error)
 	// ListIdentities lists a page of identities, ordered by id.
 	ListIdentities(ctx context.Context, f IdentityFilter) ([]*identity.Identity, error)
-	// CountIdentities counts all identities.
-	CountIdentities(ctx context.Context) (int, error)
+	// CountIdentities counts what ListIdentities lists on all pages.
+	CountIdentities(ctx context.Context, f IdentityFilter) (int, error)
 }
 
 // IdentityWriter changes identities. A unique value that is taken is a
@@ -102,12 +102,15 @@ type IdentityWriter interface {
 	// CreateIdentities tells for each whether it conflicted; of two that want the
 	// same value the first gets it. The second result is a failure of all.
 	CreateIdentities(ctx context.Context, list []*identity.Identity) (conflicts []error, err error)
+	// CheckIdentities tells what CreateIdentities would, and stores nothing.
+	CheckIdentities(ctx context.Context, list []*identity.Identity) (conflicts []error, err error)
 	// ChangeIdentity reads an identity, lets change edit it and stores the result, all
 	// in one transaction. change does no slow work and may run more than once; its
 	// error ends the transaction and is passed on.
 	ChangeIdentity(ctx context.Context, id uuid.UUID, change func(*identity.Identity) error) error
-	// DeleteIdentity deletes an identity and all that hangs on it.
-	DeleteIdentity(ctx context.Context, id uuid.UUID) error
+	// DeleteIdentity deletes an identity and all that hangs on it, unless check, which
+	// sees it in the same transaction, objects. check may be nil.
+	DeleteIdentity(ctx context.Context, id uuid.UUID, check func(*identity.Identity) error) error
 }
 
 // IdentityFilter selects a page of identities. Conditions that are set all hold; of
@@ -116,6 +119,14 @@ type IdentityFilter struct {
 	IDs            []uuid.UUID // nil for any
 	OrganizationID *uuid.UUID
 	Identifiers    []IdentifierMatch
+	Traits         []identity.SearchMatch
+	State          identity.State
+	SchemaID       string
+	Verified       *bool     // has a verified address, or has none
+	CreatedAfter   time.Time // this moment or later
+	CreatedBefore  time.Time // before this moment
+	UpdatedAfter   time.Time
+	UpdatedBefore  time.Time
 	After          uuid.UUID // the last id of the page before
 	Offset, Limit  int
 	Credentials    bool // load them along
@@ -149,4 +160,46 @@ type ErrorContainer struct {
 	Problem   *problem.Error // its public part
 	CreatedAt time.Time
 	UpdatedAt time.Time
+}
+
+// Courier is the outbox as operators see it.
+type Courier interface {
+	// ListMessages lists a page of messages, newest first, then by id, without
+	// their dispatches.
+	ListMessages(ctx context.Context, f MessageFilter) ([]*Message, error)
+	Message(ctx context.Context, id uuid.UUID) (*Message, error)
+	// RequeueMessage gives an abandoned message all its attempts again. One in
+	// another state stays as it is, and requeued is false.
+	RequeueMessage(ctx context.Context, id uuid.UUID, now time.Time) (requeued bool, err error)
+}
+
+// MessageFilter selects a page of messages. What is zero does not matter.
+type MessageFilter struct {
+	Status, Recipient string
+	BeforeCreatedAt   time.Time // with BeforeID: the last message of the page before
+	BeforeID          uuid.UUID
+	Limit             int
+}
+
+// Message is a message to somebody, sent or waiting.
+type Message struct {
+	ID         uuid.UUID
+	Template   string
+	Channel    identity.Channel
+	Recipient  string
+	Status     string
+	SendCount  int
+	Dispatches []Dispatch // newest first
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	// Content opens what the message says. Both are empty when it cannot be opened
+	// any more.
+	Content func() (subject, text string)
+}
+
+// Dispatch is one attempt to send a message.
+type Dispatch struct {
+	ID        uuid.UUID
+	Error     string // "" for a success
+	CreatedAt time.Time
 }

@@ -167,7 +167,8 @@ func clientIP(r *http.Request) string {
 			return cut(v)
 		}
 	}
-	if chain := r.Header.Get("X-Forwarded-For"); chain != "" {
+	// A proxy adds its hop to the last line or as a line of its own.
+	if chain := strings.Join(r.Header["X-Forwarded-For"], ","); chain != "" {
 		hops := strings.Split(chain, ",")
 		for i := len(hops) - 1; i >= 0; i-- {
 			if hop := strings.TrimSpace(hops[i]); isPublic(hop) {

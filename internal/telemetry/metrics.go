@@ -34,9 +34,30 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Handler serves the metrics in the Prometheus text format.
+// Handler serves the metrics in the Prometheus text format, whatever a scraper
+// would also take.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
+	inner := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{DisableCompression: true})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.Clone(r.Context())
+		r.Header.Set("Accept", "text/plain;version=0.0.4;escaping=underscores")
+		inner.ServeHTTP(fixed{w}, r)
+	})
+}
+
+// fixed drops the Vary header: the answer does not depend on the request.
+type fixed struct{ http.ResponseWriter }
+
+// WriteHeader drops the header and passes the status on.
+func (f fixed) WriteHeader(status int) {
+	f.Header().Del("Vary")
+	f.ResponseWriter.WriteHeader(status)
+}
+
+// Write starts the answer if nobody has.
+func (f fixed) Write(b []byte) (int, error) {
+	f.Header().Del("Vary")
+	return f.ResponseWriter.Write(b)
 }
 
 // Route prepares the observation of one route, so that a request costs two

@@ -1,0 +1,75 @@
+// Package jose owns keys and signed tokens (RFC 7515, RFC 7517, RFC 7519).
+//
+// It refuses to choose an algorithm by what a token or a caller says: a key is
+// good for the one algorithm that its own "alg" names.
+package jose
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// Key signs tokens.
+type Key struct {
+	key jose.JSONWebKey
+}
+
+// signing are the algorithms a key may name. "none" is not among them.
+var signing = map[string]jose.SignatureAlgorithm{
+	"RS256": jose.RS256, "RS384": jose.RS384, "RS512": jose.RS512,
+	"PS256": jose.PS256, "PS384": jose.PS384, "PS512": jose.PS512,
+	"ES256": jose.ES256, "ES384": jose.ES384, "ES512": jose.ES512,
+	"HS256": jose.HS256, "HS384": jose.HS384, "HS512": jose.HS512,
+	"EdDSA": jose.EdDSA,
+}
+
+// FirstKey reads a JSON Web Key Set and takes its first key: the one that signs
+// now. The others are there for those who still check older tokens.
+func FirstKey(set []byte) (*Key, error) {
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(set, &keys); err != nil {
+		return nil, fmt.Errorf("read the key set: %w", err)
+	}
+	if len(keys.Keys) == 0 {
+		return nil, errors.New("the key set is empty")
+	}
+	key := keys.Keys[0]
+	if _, ok := signing[key.Algorithm]; !ok {
+		return nil, fmt.Errorf("the first key names no algorithm that signs: its alg is %q", key.Algorithm)
+	}
+	if !key.Valid() || key.IsPublic() {
+		return nil, errors.New("the first key is not a valid private or symmetric key")
+	}
+	return &Key{key: key}, nil
+}
+
+// PublicSet gives the public halves of a key set for those who check tokens.
+// Symmetric keys have none and are left out.
+func PublicSet(set []byte) ([]jose.JSONWebKey, error) {
+	var keys jose.JSONWebKeySet
+	if err := json.Unmarshal(set, &keys); err != nil {
+		return nil, fmt.Errorf("read the key set: %w", err)
+	}
+	var public []jose.JSONWebKey
+	for _, k := range keys.Keys {
+		if _, symmetric := k.Key.([]byte); symmetric {
+			continue
+		}
+		public = append(public, k.Public())
+	}
+	return public, nil
+}
+
+// Sign makes a compact JWT of claims, with typ and kid in its header.
+func (k *Key) Sign(claims map[string]any) (string, error) {
+	options := (&jose.SignerOptions{}).WithType("JWT").WithHeader("kid", k.key.KeyID)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: signing[k.key.Algorithm], Key: k.key.Key}, options)
+	if err != nil {
+		return "", fmt.Errorf("prepare the key: %w", err)
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
+}

@@ -18,14 +18,21 @@ import (
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/httpapi"
+	"cardea/internal/jsonnet"
+	"cardea/internal/method/code"
 	"cardea/internal/method/idfirst"
+	"cardea/internal/method/link"
+	"cardea/internal/method/lookup"
 	"cardea/internal/method/password"
 	"cardea/internal/method/profile"
+	"cardea/internal/method/totp"
+	"cardea/internal/method/webauthn"
 	"cardea/internal/secret"
 	"cardea/internal/store"
 	"cardea/internal/task"
 	"cardea/internal/telemetry"
 	"cardea/internal/ui"
+	"cardea/web"
 )
 
 // Options say what to build.
@@ -42,6 +49,9 @@ type Options struct {
 	// BreachURL replaces the address of the breached-password service; "" for the
 	// configured host.
 	BreachURL string
+	// JsonnetWorker starts a child that evaluates Jsonnet; nil starts this program
+	// with its hidden command.
+	JsonnetWorker []string
 }
 
 // App is a built server. Public and Admin can be served as they are; Run serves
@@ -49,16 +59,19 @@ type Options struct {
 type App struct {
 	Public, Admin http.Handler
 
-	config *config.Manager
-	log    *slog.Logger
-	clock  clock.Clock
-	rand   io.Reader
-	db     *store.DB
-	wire   *httpapi.Server
-	pool   *secret.Pool
-	tasks  *task.Runner
-	load   flow.Load
-	setup  *setupHolder
+	config  *config.Manager
+	log     *slog.Logger
+	clock   clock.Clock
+	rand    io.Reader
+	db      *store.DB
+	wire    *httpapi.Server
+	pool    *secret.Pool
+	tasks   *task.Runner
+	load    flow.Load
+	setup   *setupHolder
+	jsonnet *jsonnet.Pool
+	post    *post
+	metrics http.Handler
 }
 
 // queueOfHashes is how many passwords may wait to be hashed before the server
@@ -103,18 +116,32 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.pool = newPool(snapshot)
 	hashing := a.hashing(o.Rand)
+	if a.jsonnet, err = jsonnet.New(jsonnet.Options{Command: o.JsonnetWorker}); err != nil {
+		return nil, err
+	}
+	a.post = a.newPost()
 	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock}
+	mail := letters{rows.Tenant, a.setup.load, a.post.worker.Wake}
+	script, err := web.Files.ReadFile("js/webauthn.js")
+	if err != nil {
+		return nil, err
+	}
 	engine := flow.New(flow.Options{
-		Store: rows, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
-		Steps: steps(hashing, asks, o),
-		Floor: failureFloor,
+		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
+		Composer: a.post.composer,
+		Steps:    steps(hashing, asks, webauthn.Method{Integrity: web.Integrity(script)}, o),
+		Floor:    failureFloor,
 	})
+	templates := &tokenizers{load: a.load, pool: a.jsonnet}
 	metrics := telemetry.NewMetrics()
+	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Errors: rows, Identities: rows, AdminSessions: rows, Importer: importer{hashing},
-		Ready: a.ready, Metrics: metrics.Handler(), Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
+		Courier:   mail,
+		Tokenizer: templates.find, WebAuthnJS: script,
+		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
-	pages, err := account.New(account.Options{Journeys: a.wire, Catalogue: catalogue})
+	pages, err := account.New(account.Options{Journeys: a.wire, Catalogue: catalogue, Mailbox: mailbox{mail}, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -128,12 +155,12 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 }
 
 // steps are the methods' steps in the order in which they are offered.
-func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, o Options) []*flow.Step {
+func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, keys webauthn.Method, o Options) []*flow.Step {
 	method := password.Method{
 		Hashing:  hashing,
 		Breaches: breaches(asks, o),
 	}
-	return slices.Concat(profile.Steps(), method.Steps(), idfirst.Steps())
+	return slices.Concat(profile.Steps(), method.Steps(), code.Steps(), link.Steps(), totp.Steps(), keys.Steps(), lookup.Steps(), idfirst.Steps())
 }
 
 // use puts a configuration in force.
@@ -142,9 +169,14 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	useTexts, err := a.post.compile(ctx, snapshot, a.load, a.log)
+	if err != nil {
+		return err
+	}
 	if err := a.wire.Use(setup); err != nil {
 		return err
 	}
+	useTexts()
 	a.setup.store(setup)
 	return nil
 }
@@ -195,4 +227,7 @@ func (a *App) ready(ctx context.Context) error {
 }
 
 // Close ends what New began.
-func (a *App) Close() error { return a.db.Close() }
+func (a *App) Close() error {
+	a.post.deliverers.Close()
+	return errors.Join(a.jsonnet.Close(), a.db.Close())
+}

@@ -39,16 +39,20 @@ func (a *App) watchConfig(ctx context.Context) {
 // background are the jobs that one process of an installation does for all.
 func (a *App) background() *task.Runner {
 	s := a.config.Current()
+	return &task.Runner{
+		Store: a.db.System(), Clock: a.clock, Holder: a.holder(),
+		Jobs:   []task.Job{{Name: "janitor", Interval: s.Cardea.Janitor.Interval, Run: a.sweep}},
+		Report: func(job string, err error) { a.log.Error("a background job failed", "job", job, "error", err) },
+	}
+}
+
+// holder names this process, in this life of it, among all that share a database.
+func (a *App) holder() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return &task.Runner{
-		Store: a.db.System(), Clock: a.clock,
-		Holder: fmt.Sprintf("%s/%d/%s", host, os.Getpid(), secret.Token(a.rand, "", 8)),
-		Jobs:   []task.Job{{Name: "janitor", Interval: s.Cardea.Janitor.Interval, Run: a.sweep}},
-		Report: func(job string, err error) { a.log.Error("a background job failed", "job", job, "error", err) },
-	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), secret.Token(a.rand, "", 8))
 }
 
 // sweep deletes what has ended, in small batches until nothing is left.

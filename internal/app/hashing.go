@@ -19,6 +19,8 @@ type setupHolder struct{ p atomic.Pointer[flow.Setup] }
 
 func (h *setupHolder) store(s *flow.Setup) { h.p.Store(s) }
 
+func (h *setupHolder) load() *flow.Setup { return h.p.Load() }
+
 // hasher is what the configuration asks for.
 func hasher(s *config.Snapshot) secret.Hasher {
 	if s.Hashers.Algorithm == "argon2" {

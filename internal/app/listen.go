@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"cardea/internal/config"
@@ -46,6 +47,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	var background sync.WaitGroup
 	background.Go(func() { a.watchConfig(ctx) })
 	background.Go(func() { a.tasks.Run(ctx) })
+	if sendsMessages(s) {
+		background.Go(func() { a.post.worker.Run(ctx) })
+	}
 
 	servers := []*http.Server{
 		server(a.Public, publicTimeouts), server(a.Admin, adminTimeouts),
@@ -80,9 +84,22 @@ func shutdown(servers []*http.Server) error {
 
 func server(h http.Handler, t timeouts) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: t.header, ReadTimeout: t.read, WriteTimeout: t.write, IdleTimeout: t.idle,
+		Handler: unambiguous(h), ReadHeaderTimeout: t.header, ReadTimeout: t.read, WriteTimeout: t.write, IdleTimeout: t.idle,
 		MaxHeaderBytes: 64 << 10,
 	}
+}
+
+// unambiguous ends the connection after a chunked HTTP/1 request. One that names
+// a length besides can be read in two ways, and what a proxy takes for its body
+// would be answered as the next request (RFC 9112, section 6.1). The library
+// hides the length, so all chunked requests are treated alike.
+func unambiguous(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // listen opens an endpoint: a TCP port or a Unix socket, with TLS when a pair is
@@ -125,9 +142,13 @@ func removeStale(path string) error {
 	if err != nil || info.Mode().Type() != os.ModeSocket {
 		return nil
 	}
-	if c, err := net.Dial("unix", path); err == nil {
+	c, err := net.Dial("unix", path)
+	switch {
+	case err == nil:
 		_ = c.Close()
 		return fmt.Errorf("somebody already listens on %s", path)
+	case !errors.Is(err, syscall.ECONNREFUSED): // not ours to judge, so not ours to remove
+		return err
 	}
 	return os.Remove(path)
 }

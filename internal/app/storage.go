@@ -112,18 +112,29 @@ func (s storage) ManageSessions(ctx context.Context, b httpapi.SessionBulk) (int
 
 // ListIdentities lists a page of identities.
 func (s storage) ListIdentities(ctx context.Context, f httpapi.IdentityFilter) ([]*identity.Identity, error) {
+	return s.Identities(ctx, identityFilter(f))
+}
+
+// CountIdentities counts what ListIdentities lists on all pages.
+func (s storage) CountIdentities(ctx context.Context, f httpapi.IdentityFilter) (int, error) {
+	return s.CountMatching(ctx, identityFilter(f))
+}
+
+func identityFilter(f httpapi.IdentityFilter) store.IdentityFilter {
 	filter := store.IdentityFilter{
-		IDs: f.IDs, OrganizationID: f.OrganizationID, After: f.After, Offset: f.Offset, Limit: f.Limit, Credentials: f.Credentials,
+		IDs: f.IDs, OrganizationID: f.OrganizationID, Traits: f.Traits, State: f.State, SchemaID: f.SchemaID, Verified: f.Verified,
+		CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore, UpdatedAfter: f.UpdatedAfter, UpdatedBefore: f.UpdatedBefore,
+		After: f.After, Offset: f.Offset, Limit: f.Limit, Credentials: f.Credentials,
 	}
 	for _, m := range f.Identifiers {
 		filter.Identifiers = append(filter.Identifiers, store.IdentifierMatch(m))
 	}
-	return s.Identities(ctx, filter)
+	return filter
 }
 
-// CountIdentities counts all identities.
-func (s storage) CountIdentities(ctx context.Context) (int, error) {
-	return s.Tenant.CountIdentities(ctx)
+// DeleteIdentity deletes an identity, unless check objects.
+func (s storage) DeleteIdentity(ctx context.Context, id uuid.UUID, check func(*identity.Identity) error) error {
+	return s.DeleteIdentityIf(ctx, id, check)
 }
 
 // ChangeIdentity edits an identity in one transaction.

@@ -28,7 +28,11 @@ func Run(ctx context.Context, env Env) int {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(env), migrateCommand(env), versionCommand(env))
+	root.AddCommand(
+		serveCommand(env), courierCommand(env), migrateCommand(env), cleanupCommand(env), hashersCommand(env),
+		formatCommand(env), lintCommand(), schemaCommand(env), configCommand(env), doctorCommand(env), remoteCommand(env), versionCommand(env), jsonnetCommand(env),
+	)
+	root.AddCommand(identityCommands(env)...)
 	root.SetArgs(env.Args)
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
@@ -38,11 +42,4 @@ func Run(ctx context.Context, env Env) int {
 		return 1
 	}
 	return 0
-}
-
-func versionCommand(env Env) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(c *cobra.Command, _ []string) { c.Println("Version:", env.Version) },
-	}
 }

@@ -80,6 +80,9 @@ func announce(out io.Writer, s *config.Snapshot) {
 			fmt.Fprintf(&b, "  %s %s\n", page.label, page.url)
 		}
 	}
+	if mailbox := app.MailboxURL(s); mailbox != "" {
+		fmt.Fprintf(&b, "  Mailbox  %s\n", mailbox)
+	}
 	fmt.Fprintf(&b, "  Admin    %s/\n", strings.TrimSuffix(s.Serve.Admin.BaseURLRaw, "/"))
 	if s.Development {
 		fmt.Fprintf(&b, "\n  Nothing is configured, so this is development mode: only this machine can reach it,\n"+

@@ -53,6 +53,9 @@ func (r resolver) endpoints() error {
 			r.warn("serve.admin.host", "is not set: the admin port listens on 127.0.0.1 only, cardea.admin.open opens it")
 		}
 	}
+	if a := r.Cardea.Admin; a.Open && a.ClientCA != "" {
+		r.warn("cardea.admin.open", "does not take effect: cardea.admin.client_ca guards the admin port")
+	}
 	for name, e := range map[string]*Endpoint{"public": &r.Serve.Public.Endpoint, "admin": &r.Serve.Admin} {
 		if !e.TLS.Enabled() && e.TLS != (TLS{}) {
 			r.warn("serve."+name+".tls", "is not a complete pair of key and certificate: this port does not speak TLS")

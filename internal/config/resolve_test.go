@@ -51,6 +51,31 @@ func TestTheAdminPortIsPrivateUnlessOpened(t *testing.T) {
 	}
 }
 
+func TestWhoReachesTheAdminPort(t *testing.T) {
+	for _, tt := range []struct {
+		text    string
+		guarded bool
+	}{
+		{"", false},
+		{"serve: {admin: {host: 127.0.0.1}}", false},
+		{"serve: {admin: {host: 127.9.9.9}}", false},
+		{"serve: {admin: {host: '::1'}}", false},
+		{"serve: {admin: {host: localhost}}", false},
+		{"serve: {admin: {host: 'unix:/run/admin.sock'}}", false},
+		{"serve: {admin: {host: 0.0.0.0}}", true},
+		{"serve: {admin: {host: '::'}}", true},
+		{"serve: {admin: {host: ''}}", true},
+		{"serve: {admin: {host: 10.0.0.1}}", true},
+		{"serve: {admin: {host: localhost.example.com}}", true},
+		{"cardea: {admin: {open: true}}", false},
+		{"serve: {admin: {host: 0.0.0.0}}\ncardea: {admin: {open: true}}", false},
+		{"cardea: {admin: {client_ca: /ca.pem}}", true},
+		{"cardea: {admin: {client_ca: /ca.pem, open: true}}", true},
+	} {
+		equal(t, tt.text, load(t, nil, minimal, tt.text).AdminGuarded(), tt.guarded)
+	}
+}
+
 func TestHalfATLSPairIsNoneAndWarnedAbout(t *testing.T) {
 	tests := []struct {
 		text        string

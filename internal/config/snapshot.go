@@ -295,6 +295,7 @@ type Cardea struct {
 	Janitor     CardeaJanitor
 	Session     CardeaSession
 	Admin       CardeaAdmin
+	WebAuthn    CardeaWebAuthn
 }
 
 // CardeaDevelopment are conveniences of development mode.
@@ -333,10 +334,15 @@ type CardeaSession struct {
 	}
 }
 
-// CardeaAdmin decides the admin port's interface when serve.admin.host is left
-// out: every interface when Open, else loopback.
+// CardeaAdmin says who may use the admin port. See Snapshot.AdminGuarded.
 type CardeaAdmin struct {
-	Open bool
+	Open     bool   // anybody who reaches it; also: every interface when serve.admin.host is left out
+	ClientCA string // file of the authorities whose client certificates open it; "" for none
+}
+
+// CardeaWebAuthn says which authenticators new keys may be made with.
+type CardeaWebAuthn struct {
+	AllowedAAGUIDs []string // UUIDs of models; empty: any
 }
 
 // Hook is one entry of a hook list. Config is the entry's "config" as JSON, for

@@ -2,7 +2,9 @@ package config
 
 import (
 	"io/fs"
+	"net"
 	"net/url"
+	"strings"
 )
 
 // Serve says where the two ports listen.
@@ -69,4 +71,24 @@ type CORS struct {
 	OptionsPassthrough bool
 	MaxAge             int // seconds
 	Debug              bool
+}
+
+// Local says whether only this machine reaches the endpoint: it is a Unix socket or
+// on the loopback interface.
+func (e Endpoint) Local() bool {
+	if strings.HasPrefix(e.Host, "unix:") || strings.EqualFold(e.Host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(e.Host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// AdminGuarded says whether the admin port asks for credentials: an API key or a
+// client certificate. It does where others than this machine reach it, unless the
+// operator has opened it, and wherever client certificates are set up.
+func (s *Snapshot) AdminGuarded() bool {
+	if s.Cardea.Admin.ClientCA != "" {
+		return true
+	}
+	return !s.Cardea.Admin.Open && !s.Serve.Admin.Local()
 }

@@ -12,6 +12,7 @@ package cardeatest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -47,6 +48,8 @@ type Options struct {
 	BreachURL string
 	// DSN is the database; "" is a private one that goes with the test.
 	DSN string
+	// Log takes what the server has to say; nil discards it.
+	Log *slog.Logger
 }
 
 // Server is a running identity server. PublicURL and AdminURL have no slash at
@@ -73,7 +76,7 @@ func New(t testing.TB, o Options) *Server {
 		files = append(files, write(t, dir, "test.yml", o.Config))
 	}
 	app, err := cardea.New(context.Background(), cardea.Options{
-		Files: files, DataDir: filepath.Join(dir, "data"), Migrate: true, Dev: true, BreachURL: o.BreachURL,
+		Files: files, DataDir: filepath.Join(dir, "data"), Migrate: true, Dev: true, BreachURL: o.BreachURL, Log: o.Log,
 	})
 	if err != nil {
 		public.Close()

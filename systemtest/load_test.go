@@ -6,8 +6,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/crypto/bcrypt"
 )
 
 const (
@@ -60,13 +58,15 @@ func TestACrowdAtOnceIsServedAndNobodyElseNotices(t *testing.T) {
 			served(t, "sign up", together(func(i int) error { _, err := clients[i].signUp(email(i)); return err }))
 			served(t, "sign in", together(func(i int) error { _, err := clients[i].signIn(email(i)); return err }))
 		}
-		p99 := probe.stop(t)
-		if best = min(best, p99); best < whoamiBudget || t.Failed() {
+		found := probe.stop(t)
+		// A crowd of small requests takes all processors, and everybody queues for
+		// those: how long depends on the machine. Nothing else may be queued for.
+		if best = min(best, found.P99-found.Alive); best < whoamiBudget || t.Failed() {
 			break
 		}
 	}
 	if best >= whoamiBudget {
-		t.Errorf("whoami took %s in its 99th percentile beside a crowd, want less than %s", best, whoamiBudget)
+		t.Errorf("beside a crowd whoami took %s more than /health/alive in its 99th percentile, want less than %s", best, whoamiBudget)
 	}
 }
 
@@ -92,19 +92,15 @@ func TestTooManySignInsAreTurnedAwayAndNobodyElseNotices(t *testing.T) {
 		waves       = measureTries
 	)
 	s := start(t, options{BcryptCost: cost, Config: fmt.Sprintf("cardea: {hashing: {queue: %d}}", queue)})
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
-	if err != nil {
-		t.Fatal(err)
-	}
 	const email = "ann@cardea.test"
 	admin := s.native()
 	admin.base = s.AdminURL
 	a, err := admin.json("POST", "/admin/identities", map[string]any{
 		"schema_id": "default", "traits": map[string]any{"email": email},
-		"credentials": map[string]any{"password": map[string]any{"config": map[string]any{"hashed_password": string(hash)}}},
+		"credentials": map[string]any{"password": map[string]any{"config": map[string]any{"password": password}}},
 	})
 	if err != nil || a.Status != http.StatusCreated {
-		t.Fatalf("import an identity: %v %+v", err, a)
+		t.Fatalf("create an identity: %v %+v", err, a)
 	}
 	ann, err := s.native().signIn(email)
 	if err != nil {
@@ -118,14 +114,13 @@ func TestTooManySignInsAreTurnedAwayAndNobodyElseNotices(t *testing.T) {
 	for wave := range waves {
 		probe := s.probe(t, ann.Token)
 		all := together(func(i int) error { _, err := clients[i].signIn(email); return err })
-		p99 := probe.stop(t)
+		best = min(best, probe.stop(t).P99)
 		turnedAway(t, all)
 		last = s.resident(t)
 		if wave == 0 {
 			first = last
 		}
 		t.Logf("wave %d: resident memory is %d MB", wave+1, last>>20)
-		best = min(best, p99)
 	}
 	if best >= whoamiBudget {
 		t.Errorf("whoami took %s in its 99th percentile beside expensive sign-ins, want less than %s", best, whoamiBudget)

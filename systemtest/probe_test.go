@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -18,8 +17,8 @@ import (
 // A prober asks whoami at a steady pace on a connection of its own, while others
 // load the server. It is a process of its own, a second run of the test binary:
 // in the process that makes the load it would measure the load's own scheduler.
-// In turns it asks a server of its own that does nothing at all: what that one
-// takes is the machine's doing, which others use as well, and not the server's.
+// In turns it asks whether the server is alive, which takes nothing but its turn
+// on a processor: the difference is what whoami itself has to wait for.
 
 // The variables that make the test binary a prober.
 const (
@@ -36,7 +35,7 @@ const (
 type probed struct {
 	Count    int
 	P50, P99 time.Duration
-	Bare     time.Duration // 99th percentile of a server that does nothing
+	Alive    time.Duration // 99th percentile of /health/alive
 	Failure  string        // "" for none
 }
 
@@ -68,12 +67,10 @@ func (s *server) probe(t *testing.T, token string) *prober {
 	return p
 }
 
-// stop ends the probing and gives the 99th percentile, without what a server
-// that does nothing took in the same moments.
-func (p *prober) stop(t *testing.T) time.Duration {
+// stop ends the probing.
+func (p *prober) stop(t *testing.T) (found probed) {
 	t.Helper()
 	_ = p.end.Close()
-	var found probed
 	if err := json.NewDecoder(p.out).Decode(&found); err != nil {
 		t.Errorf("read what the prober found: %v", err)
 	}
@@ -86,8 +83,8 @@ func (p *prober) stop(t *testing.T) time.Duration {
 	if found.Count < fewestProbes {
 		t.Fatalf("whoami was asked only %d times", found.Count)
 	}
-	t.Logf("whoami was asked %d times: median %s, 99th percentile %s; a bare server's %s", found.Count, found.P50, found.P99, found.Bare)
-	return max(0, found.P99-found.Bare)
+	t.Logf("whoami was asked %d times: median %s, 99th percentile %s; of /health/alive %s", found.Count, found.P50, found.P99, found.Alive)
+	return found
 }
 
 // probe is the prober's main function: it asks until end is at its end, and
@@ -98,8 +95,8 @@ func probe(addr, token string, end io.Reader, out io.Writer) (code int) {
 		_, _ = io.Copy(io.Discard, end) // that it ends is all that counts
 		close(done)
 	}()
-	whoami, bare, err := askUntil(done, addr, token)
-	found := probed{Count: len(whoami), P50: percentile(whoami, 50), P99: percentile(whoami, 99), Bare: percentile(bare, 99)}
+	whoami, alive, err := askUntil(done, addr, token)
+	found := probed{Count: len(whoami), P50: percentile(whoami, 50), P99: percentile(whoami, 99), Alive: percentile(alive, 99)}
 	if err != nil {
 		found.Failure = err.Error()
 	}
@@ -117,36 +114,34 @@ func percentile(took []time.Duration, n int) time.Duration {
 	return took[len(took)*n/100]
 }
 
-func askUntil(done <-chan struct{}, addr, token string) (whoami, bare []time.Duration, err error) {
-	nothing := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	defer nothing.Close()
-	server, err := dialAsker(addr, token)
+func askUntil(done <-chan struct{}, addr, token string) (whoami, alive []time.Duration, err error) {
+	first, err := dialAsker(addr, "/sessions/whoami", token)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer server.close()
-	control, err := dialAsker(nothing.Listener.Addr().String(), token)
+	defer first.close()
+	second, err := dialAsker(addr, "/health/alive", token)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer control.close()
+	defer second.close()
 	pace := time.NewTicker(probeInterval)
 	defer pace.Stop()
 	for {
 		select {
 		case <-done:
-			return whoami, bare, nil
+			return whoami, alive, nil
 		case <-pace.C:
 		}
-		took, err := server.ask()
+		took, err := first.ask()
 		if err != nil {
-			return whoami, bare, err
+			return whoami, alive, err
 		}
 		whoami = append(whoami, took)
-		if took, err = control.ask(); err != nil {
-			return whoami, bare, err
+		if took, err = second.ask(); err != nil {
+			return whoami, alive, err
 		}
-		bare = append(bare, took)
+		alive = append(alive, took)
 	}
 }
 
@@ -157,13 +152,13 @@ type asker struct {
 	question []byte
 }
 
-func dialAsker(addr, token string) (*asker, error) {
+func dialAsker(addr, path, token string) (*asker, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	return &asker{conn, bufio.NewReader(conn),
-		fmt.Appendf(nil, "GET /sessions/whoami HTTP/1.1\r\nHost: %s\r\nX-Session-Token: %s\r\n\r\n", addr, token)}, nil
+		fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nX-Session-Token: %s\r\n\r\n", path, addr, token)}, nil
 }
 
 func (a *asker) close() { _ = a.conn.Close() }
@@ -182,7 +177,7 @@ func (a *asker) ask() (time.Duration, error) {
 		return 0, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("whoami answered %s", res.Status)
+		return 0, fmt.Errorf("answered %s", res.Status)
 	}
 	return time.Since(begun), nil
 }

@@ -34,6 +34,7 @@ type Journeys interface {
 type Options struct {
 	Journeys  Journeys
 	Catalogue *ui.Catalogue
+	Mailbox   Mailbox      // nil for none
 	Files     fs.FS        // css and icons; nil for the embedded ones
 	Log       *slog.Logger // for failures of ours; nil for none
 }
@@ -41,6 +42,7 @@ type Options struct {
 // Pages serves the built-in pages. Safe for concurrent use.
 type Pages struct {
 	journeys  Journeys
+	mailbox   Mailbox
 	catalogue *ui.Catalogue
 	templates *templates
 	assets    *assets
@@ -56,7 +58,7 @@ func New(o Options) (*Pages, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pages{journeys: o.Journeys, catalogue: o.Catalogue, log: o.Log}
+	p := &Pages{journeys: o.Journeys, mailbox: o.Mailbox, catalogue: o.Catalogue, log: o.Log}
 	var errs [3]error
 	p.templates, errs[0] = parseTemplates()
 	p.assets, errs[1] = readAssets(o.Files)
@@ -72,8 +74,11 @@ type page func(p *Pages, v *visit) error
 
 // route gives the page of a path when the configuration leaves it to us: the
 // page of a kind that has no other ui_url, and the front page when that is so
-// for signing in.
-func route(set *flow.Setup, path string) page {
+// for signing in. The mailbox is there in development mode.
+func (p *Pages) route(set *flow.Setup, path string) page {
+	if path == MailboxPath && p.mailbox != nil && mailboxOpen(set) {
+		return (*Pages).mail
+	}
 	if !set.Cardea.Account.Enabled {
 		return nil
 	}
@@ -92,9 +97,9 @@ func route(set *flow.Setup, path string) page {
 }
 
 // serves says whether any page is ours, and so the assets.
-func serves(set *flow.Setup) bool {
-	for _, path := range []string{"/login", "/registration", "/settings", "/recovery", "/verification", "/error"} {
-		if route(set, path) != nil {
+func (p *Pages) serves(set *flow.Setup) bool {
+	for _, path := range []string{MailboxPath, "/login", "/registration", "/settings", "/recovery", "/verification", "/error"} {
+		if p.route(set, path) != nil {
 			return true
 		}
 	}
@@ -104,9 +109,9 @@ func serves(set *flow.Setup) bool {
 // Claims says whether an address is a page or an asset of ours.
 func (p *Pages) Claims(set *flow.Setup, r *http.Request) bool {
 	if _, ok := p.assets.files[r.URL.Path]; ok {
-		return serves(set)
+		return p.serves(set)
 	}
-	return route(set, r.URL.Path) != nil
+	return p.route(set, r.URL.Path) != nil
 }
 
 // ServeHTTP answers for the addresses that Claims says are ours.
@@ -128,7 +133,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := &visit{ResponseWriter: w, request: r, set: set, query: r.URL.Query()}
 	v.locale, v.words = p.language(r)
 	secure(w.Header(), set)
-	if err := route(set, r.URL.Path)(p, v); err != nil {
+	if err := p.route(set, r.URL.Path)(p, v); err != nil {
 		p.explain(v, err)
 	}
 }

@@ -26,7 +26,7 @@ func parseTemplates() (*templates, error) {
 		return nil, fmt.Errorf("the templates of the pages: %w", err)
 	}
 	t := &templates{pages: map[string]*template.Template{}}
-	for _, name := range []string{"journey", "home", "notice"} {
+	for _, name := range []string{"journey", "home", "notice", "mailbox"} {
 		page, err := common.Clone()
 		if err == nil {
 			page, err = page.ParseFS(templateFiles, "templates/"+name+".html")

@@ -42,6 +42,10 @@ type Options struct {
 	Log *slog.Logger
 	// BreachURL replaces the address of the breached-password range service.
 	BreachURL string
+	// JsonnetWorker is the command that evaluates Jsonnet in a child process: a
+	// cardea binary with its hidden command jsonnet-worker. Needed by an embedding
+	// program whose configuration uses Jsonnet.
+	JsonnetWorker []string
 }
 
 // App is a running identity server. Public and Admin are its two ports as
@@ -86,7 +90,7 @@ func New(ctx context.Context, o Options) (*App, error) {
 	}
 	built, err := app.New(ctx, app.Options{
 		Config: config.NewManager(snapshot, load), Log: o.Log, Version: "embedded",
-		Migrate: o.Migrate, BreachURL: o.BreachURL,
+		Migrate: o.Migrate, BreachURL: o.BreachURL, JsonnetWorker: o.JsonnetWorker,
 	})
 	if err != nil {
 		return nil, err

@@ -40,15 +40,17 @@ var layers = []layer{
 	{"config", []string{"api"}, "a snapshot is plain data; those who use it come to it"},
 	{"telemetry", nil, "a leaf: it is told, it does not ask"},
 	{"identity", []string{"payload", "problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
-	{"session", []string{"identity", "secret"}, "domain: no SQL, no HTTP, no configuration"},
+	{"jose", nil, "a leaf: keys and tokens"},
+	{"apikey", []string{"problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
+	{"session", []string{"identity", "secret", "jose", "problem"}, "domain: no SQL, no HTTP, no configuration"},
 	{"flow", []string{"identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
 	{"method", []string{"flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch"}, "methods never know each other, the store or the wire"},
 	{"courier", []string{"flow", "identity", "config", "ui", "secret", "clock", "fetch", "jsonnet", "problem"}, "messages are written by journeys and sent by nobody else"},
 	{"task", []string{"clock"}, "background work is told what to do"},
-	{"store", []string{"flow", "identity", "session", "ui", "problem", "clock"}, "rows of the domain, and nobody above it"},
-	{"httpapi", []string{"flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "an edge: never the store, never another edge"},
+	{"store", []string{"apikey", "flow", "identity", "session", "ui", "problem", "clock"}, "rows of the domain, and nobody above it"},
+	{"httpapi", []string{"apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "an edge: never the store, never another edge"},
 	{"account", []string{"flow", "identity", "session", "ui", "config", "problem", "secret", "web"}, "an edge: a client of the journeys like any other"},
-	{"cli", []string{"app", "config", "store", "telemetry"}, "an edge that builds what it needs through app"},
+	{"cli", []string{"apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock"}, "an edge that builds what it needs through app"},
 }
 
 // onlyFrom says which parts may import something that has one home.
@@ -71,8 +73,12 @@ var onlyFrom = []struct {
 	{"github.com/nyaruka/phonenumbers", []string{"identity"}, "addresses are normalised in one place"},
 	{"github.com/evanphx/json-patch", []string{"identity"}, "patches are a rule of identities"},
 	{"html/template", []string{"account", "courier"}, "pages and mails are the only HTML there is"},
+	{"github.com/go-jose/go-jose", []string{"jose"}, "keys and tokens have one home"},
 	{"github.com/google/go-jsonnet", []string{"jsonnet"}, "Jsonnet runs in child processes only"},
+	{"github.com/pquerna/otp", []string{"method/totp"}, "authenticator apps have one home"},
+	{"github.com/boombuler/barcode", []string{"method/totp"}, "authenticator apps have one home"},
 	{"github.com/wneessen/go-mail", []string{"courier"}, "mail has one home"},
+	{"github.com/go-webauthn/webauthn", []string{"method/webauthn"}, "WebAuthn has one home"},
 }
 
 // refused are imports that a part must not have at all.

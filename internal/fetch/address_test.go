@@ -1,6 +1,9 @@
 package fetch
 
 import (
+	"context"
+	"errors"
+	"net"
 	"net/netip"
 	"net/url"
 	"testing"
@@ -77,6 +80,23 @@ func TestGlobs(t *testing.T) {
 	for _, bad := range []string{"http://[a", "http://{a,b", "http://[z-a]/"} {
 		if _, err := New(Options{Exceptions: []string{bad}}); err == nil {
 			t.Errorf("%s is a glob", bad)
+		}
+	}
+}
+
+func TestThePublicDialerReachesNothingPrivate(t *testing.T) {
+	dialled := ""
+	dial := NewPublicDialer(Options{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+		dialled = address
+		return nil, errors.New("nobody is there")
+	}})
+	for address, want := range map[string]string{
+		"127.0.0.1:25": "", "10.0.0.1:25": "", "[::1]:25": "", "169.254.169.254:25": "", "[::ffff:127.0.0.1]:25": "",
+		"93.184.216.34:25": "93.184.216.34:25",
+	} {
+		dialled = ""
+		if _, err := dial(t.Context(), "tcp", address); err == nil || dialled != want {
+			t.Errorf("dialling %s reached %q with %v, want %q", address, dialled, err, want)
 		}
 	}
 }

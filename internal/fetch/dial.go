@@ -81,3 +81,10 @@ func (d *dialer) dialOne(ctx context.Context, network string, a netip.Addr, port
 	}
 	return d.dial(ctx, network, net.JoinHostPort(a.Unmap().String(), port))
 }
+
+// NewPublicDialer dials public addresses only, for protocols other than HTTP. A
+// name is resolved once and the very address that was checked is dialled.
+func NewPublicDialer(o Options) DialFunc {
+	o = o.withDefaults()
+	return (&dialer{resolver: o.Resolver, dial: o.Dial, allow: newGuard().public}).DialContext
+}

@@ -15,7 +15,7 @@ type admin struct {
 }
 
 func operator(t *testing.T, d *described) admin {
-	s := cardeatest.New(t, cardeatest.Options{})
+	s := cardeatest.New(t, cardeatest.Options{Config: `selfservice: {methods: {link: {enabled: true}}}`})
 	return admin{t, d, s, s.Client(cardeatest.Native)}
 }
 
@@ -78,11 +78,30 @@ func (a admin) identities() {
 	a.do("patchIdentity", "PATCH", "/identities/"+id, []fields{{"op": "replace", "path": "/metadata_admin", "value": 1}}, 200)
 	a.do("patchIdentity", "PATCH", "/identities/"+id, []fields{{"op": "remove", "path": "/id"}}, 400)
 
+	a.do("listIdentities", "GET", "/identities?count=true&state=inactive&verified=false&created_after=2020-01-01T00:00:00Z", nil, 200)
+	a.do("listIdentities", "GET", "/identities?trait[none]=x", nil, 400)
+	a.do("getIdentity", "GET", "/identities/"+id+"?etag=true", nil, 200)
+	a.do("exportIdentities", "GET", "/identities:export?credentials=true", nil, 200)
+	a.do("exportIdentities", "GET", "/identities:export?state=asleep", nil, 400)
+	a.do("importIdentities", "POST", "/identities:import?dry_run=true", fields{"traits": fields{"email": "carl@cardea.test"}}, 200)
+	a.do("importIdentities", "POST", "/identities:import", fields{"traits": fields{"email": "ann@cardea.test"}}, 200)
+	a.do("importIdentities", "POST", "/identities:import?report=none", nil, 400)
+
 	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/totp", nil, 204)
 	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/totp", nil, 404)
 	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/oidc", nil, 400)
 	a.do("deleteIdentity", "DELETE", "/identities/"+id, nil, 204)
 	a.do("deleteIdentity", "DELETE", "/identities/"+id, nil, 404)
+}
+
+func (a admin) recoveries() {
+	a.Helper()
+	id := a.server.CreateIdentity("ann@cardea.test", cardeatest.Password)
+	a.do("createRecoveryCodeForIdentity", "POST", "/recovery/code", fields{"identity_id": id, "expires_in": "5m", "flow_type": "api"}, 201)
+	a.do("createRecoveryCodeForIdentity", "POST", "/recovery/code", fields{"identity_id": nobody}, 404)
+	a.do("createRecoveryCodeForIdentity", "POST", "/recovery/code", fields{"identity_id": id, "expires_in": "soon"}, 400)
+	a.do("createRecoveryLinkForIdentity", "POST", "/recovery/link", fields{"identity_id": id}, 200)
+	a.do("createRecoveryLinkForIdentity", "POST", "/recovery/link", fields{"identity_id": nobody}, 400)
 }
 
 func (a admin) sessions() {

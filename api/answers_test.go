@@ -36,6 +36,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { caller{t, d, cardeatest.New(t, cardeatest.Options{}), cardeatest.SPA}.errors() })
 	t.Run("schemas and health", func(t *testing.T) { caller{t, d, cardeatest.New(t, cardeatest.Options{}), cardeatest.Native}.service() })
 	t.Run("identities", func(t *testing.T) { operator(t, d).identities() })
+	t.Run("recoveries handed out", func(t *testing.T) { operator(t, d).recoveries() })
 	t.Run("sessions of others", func(t *testing.T) { operator(t, d).sessions() })
 	if missed := d.missed(); !t.Failed() && len(missed) > 0 {
 		t.Errorf("no answer was checked of %v", missed)
@@ -208,6 +209,7 @@ func (c caller) errors() {
 func (c caller) service() {
 	c.Helper()
 	p := c.server.Client(c.kind)
+	c.d.check(c.T, "getWebAuthnJavaScript", p.Get("/.well-known/ory/webauthn.js"), 200)
 	c.d.check(c.T, "listIdentitySchemas", p.Get("/schemas"), 200)
 	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/default"), 200)
 	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/none"), 404)

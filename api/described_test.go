@@ -135,6 +135,19 @@ func (d *described) check(t *testing.T, operation string, a *cardeatest.Answer, 
 		if len(a.Body) > 0 && status/100 != 3 { // the body of a redirect means nothing
 			t.Errorf("%s: the answer %d should have no body: %s", operation, status, a.Body)
 		}
+	case media["application/x-ndjson"] != nil:
+		if a.Header.Get("Content-Type") != "application/x-ndjson" {
+			t.Errorf("%s: the answer %d is %q", operation, status, a.Header.Get("Content-Type"))
+		}
+		for line := range strings.Lines(string(a.Body)) {
+			if err := d.fits(pointer+"/content/application~1x-ndjson/schema", []byte(line)); err != nil {
+				t.Errorf("%s: a line of the answer is not as described: %v\n%s", operation, err, line)
+			}
+		}
+	case media["text/javascript"] != nil:
+		if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/javascript") || len(a.Body) == 0 {
+			t.Errorf("%s: the answer %d is %q, %d bytes long", operation, status, a.Header.Get("Content-Type"), len(a.Body))
+		}
 	case !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json"):
 		t.Errorf("%s: the answer %d is %q", operation, status, a.Header.Get("Content-Type"))
 	default:

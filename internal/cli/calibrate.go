@@ -18,8 +18,7 @@ import (
 // probePassword is what measurements hash; its content does not matter to the time.
 const probePassword = "correct horse battery staple"
 
-// loadShare is how much of a minute's sign-ins a load test makes at most.
-const loadShare = 60
+const secondsPerMinute = 60
 
 func argon2LoadTestCommand(env Env) *cobra.Command {
 	var p hashParameters
@@ -54,7 +53,7 @@ func argon2LoadTestCommand(env Env) *cobra.Command {
 }
 
 // atOnce is how many of a minute's sign-ins fall into one second, rounded up.
-func atOnce(rate int) int { return max(1, (rate+loadShare-1)/loadShare) }
+func atOnce(rate int) int { return max(1, (rate+secondsPerMinute-1)/secondsPerMinute) }
 
 // load is what a number of hashes at the same time has cost.
 type load struct {

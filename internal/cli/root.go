@@ -32,6 +32,7 @@ func Run(ctx context.Context, env Env) int {
 		serveCommand(env), courierCommand(env), migrateCommand(env), cleanupCommand(env), hashersCommand(env),
 		formatCommand(env), lintCommand(), schemaCommand(env), configCommand(env), doctorCommand(env), remoteCommand(env), versionCommand(env), jsonnetCommand(env),
 	)
+	root.AddCommand(keysCommand(env))
 	root.AddCommand(identityCommands(env)...)
 	root.SetArgs(env.Args)
 	root.SetIn(env.In)

@@ -238,8 +238,13 @@ func (d *desk) ask(method, path, body string) answer {
 func (d *desk) send(r *http.Request) answer {
 	d.t.Helper()
 	d.clock.Advance(time.Second)
+	return d.serve(d.wire.Admin(), r)
+}
+
+func (d *desk) serve(h http.Handler, r *http.Request) answer {
+	d.t.Helper()
 	w := httptest.NewRecorder()
-	d.wire.Admin().ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	a := answer{ResponseRecorder: w}
 	if raw := bytes.TrimSpace(w.Body.Bytes()); len(raw) > 0 && strings.HasPrefix(w.Header().Get("Content-Type"), "application/json") {
 		if err := json.Unmarshal(raw, &a.json); err != nil {
@@ -282,3 +287,8 @@ func (d *desk) signIn(identityID string) string {
 func organizations(id string, lifespan time.Duration) []config.Organization {
 	return []config.Organization{{ID: id, SessionLifespan: lifespan}}
 }
+
+// noEdit is a change that changes nothing.
+func (d *desk) noEdit(*identity.Identity, time.Time) error { return nil }
+
+func mustID(id string) uuid.UUID { return uuid.MustParse(id) }

@@ -169,7 +169,7 @@ func importedCredentials(raw json.RawMessage) (body credentialsBody, err error) 
 	if raw == nil {
 		return body, nil
 	}
-	var entries map[string]map[string]json.RawMessage
+	var entries map[identity.CredentialType]map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &entries); err != nil {
 		return body, malformed("The credentials are not an object of objects.", err)
 	}
@@ -179,21 +179,19 @@ func importedCredentials(raw json.RawMessage) (body credentialsBody, err error) 
 			continue
 		}
 		mode = lenient // their configs may tell more than an import understands
-		config := entry["config"]
-		if identity.CredentialType(name) == identity.Code || len(config) == 0 || string(config) == "{}" {
-			delete(entries, name) // it follows from the traits
+		var config map[string]json.RawMessage
+		if err := json.Unmarshal(entry["config"], &config); err != nil && len(entry["config"]) > 0 {
+			return body, malformed("A config is not as an export shows it.", err)
+		}
+		if config = importable(name, config); config == nil {
+			delete(entries, name)
 			continue
 		}
-		if identity.CredentialType(name) == identity.LookupSecret {
-			var shown struct {
-				Codes json.RawMessage `json:"recovery_codes"`
-			}
-			if err := json.Unmarshal(config, &shown); err != nil {
-				return body, malformed("The lookup secrets are not as an export shows them.", err)
-			}
-			config = json.RawMessage(`{"codes":` + string(orNull(shown.Codes)) + `}`)
+		encoded, err := json.Marshal(config)
+		if err != nil {
+			return body, err
 		}
-		entries[name] = map[string]json.RawMessage{"config": config}
+		entries[name] = map[string]json.RawMessage{"config": encoded}
 	}
 	plain, err := json.Marshal(entries)
 	if err != nil {
@@ -202,12 +200,22 @@ func importedCredentials(raw json.RawMessage) (body credentialsBody, err error) 
 	return body, decodeRaw(plain, &body, mode)
 }
 
-// orNull is JSON, or null for none.
-func orNull(raw json.RawMessage) json.RawMessage {
-	if raw == nil {
-		return json.RawMessage("null")
+// importable gives an exported config the form in which it is imported; nil for one
+// that says nothing, or only what follows from the traits and the id.
+func importable(t identity.CredentialType, config map[string]json.RawMessage) map[string]json.RawMessage {
+	empty := func(name string) bool {
+		var list []json.RawMessage
+		return json.Unmarshal(config[name], &list) != nil || len(list) == 0
 	}
-	return raw
+	switch {
+	case len(config) == 0, t == identity.Code:
+		return nil
+	case (t == identity.WebAuthn || t == identity.Passkey) && empty("credentials"):
+		return nil
+	case t == identity.LookupSecret:
+		return map[string]json.RawMessage{"codes": config["recovery_codes"]}
+	}
+	return config
 }
 
 // store stores the batch and reports on its lines.

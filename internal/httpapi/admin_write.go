@@ -116,18 +116,8 @@ func (s *Server) derive(set *compiled, i *identity.Identity, now time.Time) erro
 	}
 	i.SchemaID = compiled.ID()
 	identity.Apply(i, *derived, now, s.newID)
-	i.AvailableAAL = identity.HighestAAL(i, factors(set))
+	i.AvailableAAL = identity.HighestAAL(i, set.Factors())
 	return nil
-}
-
-// factors says which methods count as what.
-func factors(set *compiled) identity.Factors {
-	methods := set.SelfService.Methods
-	return identity.Factors{
-		CodeIsFirst:      methods.Code.PasswordlessEnabled,
-		CodeIsSecond:     methods.Code.MFAEnabled,
-		WebAuthnIsSecond: !methods.WebAuthn.Config.Passwordless,
-	}
 }
 
 // changeAttempts is how often a change is made anew because somebody else was
@@ -280,10 +270,10 @@ func (s *Server) deleteCredential(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		_, err = s.changeIdentity(r.Context(), id, precondition(r), func(i *identity.Identity, now time.Time) error {
 			t := identity.CredentialType(r.PathValue("type"))
-			if err := i.RemoveCredential(t, r.URL.Query().Get("identifier"), factors(set), now); err != nil {
+			if err := i.RemoveCredential(t, r.URL.Query().Get("identifier"), set.Factors(), now); err != nil {
 				return err
 			}
-			i.AvailableAAL = identity.HighestAAL(i, factors(set))
+			i.AvailableAAL = identity.HighestAAL(i, set.Factors())
 			return nil
 		})
 	}

@@ -99,6 +99,23 @@ func TestTheDescriptionAndTheRoutesAreTheSame(t *testing.T) {
 	}
 }
 
+func TestTheDescriptionNamesTheScopeOfEveryOperation(t *testing.T) {
+	described := operations(t, description(t))
+	for _, r := range New(Options{}).routes {
+		o, ok := described[r.Operation]
+		if !ok {
+			continue // another test complains
+		}
+		want := ""
+		if r.Scope == admin && !r.Free {
+			want = string(r.Resource) + ":" + string(r.Access)
+		}
+		if got, _ := o.fields["x-scope"].(string); got != want {
+			t.Errorf("%s needs %q and is described with %q", r.Operation, want, got)
+		}
+	}
+}
+
 func TestEveryOperationIsExplained(t *testing.T) {
 	document := description(t)
 	tags := map[string]bool{}

@@ -66,6 +66,11 @@ func (s *Server) table() []Route {
 		free("", "/admin"+sub, "", s.toPublic)
 	}
 
+	for _, pattern := range []string{"/self-service/methods/oidc/callback", "/self-service/methods/oidc/callback/{provider}"} {
+		add(public, "GET", pattern, "", s.comeBack("oidc"))
+		add(public, "POST", pattern, "", s.posted)
+	}
+
 	add(public, "GET", "/sessions/whoami", "toSession", s.whoami)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"} {
 		add(public, method, "/sessions/whoami", "", s.whoami) // proxies ask with the method of the request they guard
@@ -162,7 +167,8 @@ var (
 		"/self-service/recovery/api": true, "/self-service/verification/api": true,
 		"/self-service/login": true, "/self-service/registration": true, "/self-service/settings": true,
 		"/self-service/recovery": true, "/self-service/verification": true,
-		"/self-service/login/test": true, "/self-service/logout/api": true,
+		"/self-service/methods/oidc/callback": true,
+		"/self-service/login/test":            true, "/self-service/logout/api": true,
 		"/sessions": true, "/recovery/code": true, "/recovery/link": true,
 		"/admin/recovery/code": true, "/admin/recovery/link": true,
 	}

@@ -187,15 +187,17 @@ func (s *Server) revokeOwnSession(w http.ResponseWriter, r *http.Request) {
 	writeNothing(w)
 }
 
-// exchangeToken serves GET /sessions/token-exchange. Only a sign-in at a
-// provider completes an exchange, so until then no pair of codes is known.
+// exchangeToken serves GET /sessions/token-exchange.
 func (s *Server) exchangeToken(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	if query.Get("init_code") == "" || query.Get("return_to_code") == "" {
+	initCode, returnCode := query.Get("init_code"), query.Get("return_to_code")
+	if initCode == "" || returnCode == "" {
 		writeProblem(w, r, problem.BadRequest("Both init_code and return_to_code are needed."))
 		return
 	}
-	writeProblem(w, r, problem.NotFound("There is no session for these codes yet."))
+	s.engine(func(r *http.Request, v *flow.Visit) *flow.Answer {
+		return s.Engine.Trade(r.Context(), v, initCode, returnCode)
+	})(w, r)
 }
 
 // numberedPage is a page counted from the start (paging family D of the admin

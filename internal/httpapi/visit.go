@@ -82,11 +82,18 @@ func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
 		CSRF:    csrfOf(r, set),
 		Device:  device(r),
 		Session: c.session, Token: c.token,
-		Get: r.Method == http.MethodGet, Continuity: continuityOf(r),
+		Get: r.Method == http.MethodGet, Method: r.Method, Continuity: continuityOf(r),
 		Origin: r.Header.Get("Origin"),
 	}
 	for _, cookie := range r.Cookies() {
 		v.Cookies = append(v.Cookies, cookie.Name)
+	}
+	v.AllCookies = func() map[string]string {
+		all := map[string]string{}
+		for _, cookie := range r.Cookies() {
+			all[cookie.Name] = cookie.Value
+		}
+		return all
 	}
 	v.Headers = allowed(r.Header, set.Clients.WebHook.HeaderAllowlist)
 	v.Read = func() (*payload.Body, error) {

@@ -72,7 +72,9 @@ func appendSignedIn(b []byte, set *flow.Setup, now time.Time, s *flow.SignedIn) 
 	o.optional("session_token", s.Token)
 	o.key("session")
 	o.b = appendSession(o.b, set, s.Session, now, publicSession)
-	appendContinue(&o, s.ContinueWith)
+	if !s.Traded {
+		appendContinue(&o, s.ContinueWith)
+	}
 	return o.close()
 }
 

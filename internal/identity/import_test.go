@@ -155,7 +155,11 @@ func TestBringIntoWhatIsThere(t *testing.T) {
 			continue
 		}
 		got := i.Credentials[tc.old.Type]
-		if d := cmp.Diff(tc.config, string(i.Revealed(got, vault(t)))); d != "" {
+		config := got.Config
+		if got.Type == identity.TOTP || got.Type == identity.LookupSecret { // sealed in rows
+			config = i.Revealed(got, vault(t))
+		}
+		if d := cmp.Diff(tc.config, string(config)); d != "" {
 			t.Errorf("%s: %s", about, d)
 		}
 		if fresh := got.CreatedAt.Equal(now) && got.ID != tc.old.ID; fresh != tc.fresh {

@@ -21,7 +21,7 @@ type Vault struct {
 const (
 	totpLabel   secret.Label = "totp key"
 	lookupLabel secret.Label = "backup code"
-	
+
 	// ProviderToken is a token that came with a link to a provider.
 	ProviderToken secret.Label = "provider token"
 )

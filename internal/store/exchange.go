@@ -1,27 +1,13 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"time"
 
 	"github.com/google/uuid"
+
+	"cardea/internal/flow"
 )
-
-// Exchange is a session token exchange: a native app trades the half it was shown
-// when its flow began and the half its browser came back with for a session.
-type Exchange struct {
-	FlowID    uuid.UUID
-	SessionID *uuid.UUID // nil until the browser has come back with success
-	ExpiresAt time.Time
-	// ReturnHash is the hash of the browser's half; nil until it came back.
-	ReturnHash []byte
-}
-
-// Completes says whether the hash of the browser's half is the right one.
-func (e *Exchange) Completes(returnHash []byte) bool {
-	return e.ReturnHash != nil && bytes.Equal(e.ReturnHash, returnHash)
-}
 
 // CreateExchange keeps the hash of the init half of a session token exchange.
 func (t *Tenant) CreateExchange(ctx context.Context, flowID uuid.UUID, initHash []byte, expiresAt time.Time) error {
@@ -33,8 +19,8 @@ func (t *Tenant) CreateExchange(ctx context.Context, flowID uuid.UUID, initHash 
 }
 
 // Exchange reads an exchange by the hash of its init half, expired or not.
-func (t *Tenant) Exchange(ctx context.Context, initHash []byte) (*Exchange, error) {
-	var e Exchange
+func (t *Tenant) Exchange(ctx context.Context, initHash []byte) (*flow.Exchange, error) {
+	var e flow.Exchange
 	err := one(t.read(ctx), "SELECT flow_id, session_id, return_hash, expires_at FROM session_token_exchanges WHERE tenant = ? AND init_hash = ?",
 		[]any{t.id, initHash}, &e.FlowID, idOrNil{&e.SessionID}, &e.ReturnHash, timeAt{&e.ExpiresAt})
 	if err != nil {

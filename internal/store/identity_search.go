@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -79,11 +80,20 @@ func sameSearch(a, b []identity.SearchValue) bool {
 }
 
 // Reindex replaces what identities can be found by, and nothing else of them. Those
-// that are gone are passed over.
+// that are gone or were changed since they were read are passed over: whoever changed
+// them has indexed them.
 func (t *Tenant) Reindex(ctx context.Context, list []*identity.Identity) error {
 	return t.Tx(ctx, func(x *Tx) error {
 		for _, i := range list {
-			if err := x.updateSearch(i); err != nil && !x.db.dialect.orphan(err) {
+			var updated time.Time
+			err := one(x.c, "SELECT updated_at FROM identities WHERE tenant = ? AND id = ?", []any{x.tenant, idBytes(i.ID)}, timeAt{&updated})
+			if errors.Is(err, problem.ErrNotFound) || err == nil && !sameTime(updated, i.UpdatedAt) {
+				continue
+			}
+			if err == nil {
+				err = x.updateSearch(i)
+			}
+			if err != nil {
 				return err
 			}
 		}

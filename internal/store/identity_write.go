@@ -22,6 +22,23 @@ func (x *Tx) CreateIdentity(i *identity.Identity) error {
 	return x.createOne(i)
 }
 
+// TryIdentity does the work of CreateIdentity; nothing of it stays unless keep is
+// set. How many statements run does not depend on keep.
+func (x *Tx) TryIdentity(i *identity.Identity, keep bool) error {
+	if _, err := x.c.exec("SAVEPOINT identity"); err != nil {
+		return err
+	}
+	if err := x.createOne(i); err != nil {
+		return err
+	}
+	end := "ROLLBACK TO SAVEPOINT identity"
+	if keep {
+		end = "RELEASE SAVEPOINT identity"
+	}
+	_, err := x.c.exec(end)
+	return err
+}
+
 // CreateIdentities stores many identities in few statements, and tells for each
 // how it went: nil, *problem.ConflictError, or the failure that ends all of them.
 // Of two that want the same unique value the first gets it.

@@ -194,8 +194,8 @@ func reads(t *testing.T, db *DB) (texts []string) {
 		{After: id}, {IDs: []uuid.UUID{id}}, {OrganizationID: &id}, {OrganizationID: &id, After: id},
 		{Identifiers: []IdentifierMatch{{Types: passwords, Values: []string{"u1"}}, {Types: passwords, Values: []string{"U1"}}}, Credentials: true},
 		{Identifiers: []IdentifierMatch{{Types: passwords, Values: []string{"u1"}, Prefix: true}}},
-		{Traits: []identity.SearchMatch{{"email", "u1", identity.Equals}}}, {Traits: []identity.SearchMatch{{"email", "u1", identity.Begins}}},
-		{Traits: []identity.SearchMatch{{"email", "u1", identity.Contains}, {"name", "u", identity.Equals}}, After: id},
+		{Traits: []identity.SearchMatch{{Name: "email", Text: "u1", How: identity.Equals}}}, {Traits: []identity.SearchMatch{{Name: "email", Text: "u1", How: identity.Begins}}},
+		{Traits: []identity.SearchMatch{{Name: "email", Text: "u1", How: identity.Contains}, {Name: "name", Text: "u", How: identity.Equals}}, After: id},
 		{State: identity.Active, SchemaID: "s", Verified: &yes, CreatedAfter: start, CreatedBefore: start, UpdatedAfter: start, UpdatedBefore: start, After: id},
 	} {
 		f.Limit = 250

@@ -88,16 +88,16 @@ func (s *Schema) Searchable() []string { return s.searchable }
 // Guard holds submitted traits against those that are stored: traits that people
 // cannot set stay as they are. One that was left out is put back, which is what
 // forms do with disabled fields; one that was changed is a violation. before is nil
-// when there is nothing yet. The result shares nothing with before.
-func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) (map[string]any, []Violation, error) {
+// when there is nothing yet.
+func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) ([]Violation, error) {
 	if len(s.guards) == 0 {
-		return submitted, nil, nil
+		return nil, nil
 	}
 	var stored any
 	if before != nil {
 		var err error
 		if stored, err = payload.DecodeJSON(before); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	var found []Violation
@@ -112,7 +112,7 @@ func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) (map[st
 			found = append(found, Violation{Path: path, ID: f.id, Context: f.context, Reason: f.reason, Pointer: "#/" + ownKey})
 		}
 	}
-	return submitted, found, nil
+	return found, nil
 }
 
 func lookup(v any, path []string) (any, bool) {

@@ -57,6 +57,8 @@ func Run(t *testing.T, open Open) {
 		{"one-time things", oneTimeTests},
 		{"journeys", journeyTests},
 		{"messages", messageTests},
+		{"searching", searchTests},
+		{"API keys", apiKeyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {

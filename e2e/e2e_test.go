@@ -26,22 +26,43 @@ func TestPeopleUseTheAccountPages(t *testing.T) {
 		t.Skip("visits with a real browser take a while; -short leaves them out")
 	}
 	browser := needs(t)
-	base := serve(t, build(t))
+	base := serve(t, build(t), "127.0.0.1", nil)
 	for visit, what := range map[string]string{
 		"journey":  "somebody signs up, signs out and signs in without JavaScript",
 		"keyboard": "somebody does so without a mouse",
 		"cookies":  "a browser without cookies is told so",
 		"pictures": "every page fits its window",
 	} {
-		t.Run(what, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			node := exec.CommandContext(ctx, "node", "run.mjs", visit)
-			node.Env = append(os.Environ(), "BASE_URL="+base, "CHROMIUM="+browser, "SHOTS="+shots(t))
-			if out, err := node.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
-		})
+		t.Run(what, func(t *testing.T) { run(t, browser, base, visit) })
+	}
+}
+
+func TestPeopleUsePasskeysAndSecurityKeysOnTheAccountPages(t *testing.T) {
+	if testing.Short() {
+		t.Skip("visits with a real browser take a while; -short leaves them out")
+	}
+	browser := needs(t)
+	// Keys are bound to a name: an address of numbers has none (WebAuthn section 5.1.2).
+	base := serve(t, build(t), "localhost", func(selfservice map[string]any, base string) {
+		party := map[string]any{"rp": map[string]any{"id": "localhost", "display_name": "Cardea", "origins": []string{strings.TrimSuffix(base, "/")}}}
+		methods := selfservice["methods"].(map[string]any)
+		methods["passkey"] = map[string]any{"enabled": true, "config": party}
+		methods["webauthn"] = map[string]any{"enabled": true, "config": party}
+		registration := selfservice["flows"].(map[string]any)["registration"].(map[string]any)
+		registration["after"].(map[string]any)["passkey"] = map[string]any{"hooks": []map[string]any{{"hook": "session"}}}
+	})
+	run(t, browser, base, "keys")
+}
+
+// run makes a visit.
+func run(t *testing.T, browser, base, visit string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	node := exec.CommandContext(ctx, "node", "run.mjs", visit)
+	node.Env = append(os.Environ(), "BASE_URL="+base, "CHROMIUM="+browser, "SHOTS="+shots(t))
+	if out, err := node.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -100,14 +121,15 @@ func build(t *testing.T) string {
 }
 
 // serve starts the server with the development settings on ports of its own and
-// gives its public URL, without a slash at its end.
-func serve(t *testing.T, binary string) string {
+// gives its public URL, without a slash at its end. change edits the settings below
+// selfservice; nil changes nothing.
+func serve(t *testing.T, binary, host string, change func(selfservice map[string]any, base string)) string {
 	t.Helper()
 	home := t.TempDir()
 	ports := freePorts(t, 2)
-	base := fmt.Sprintf("http://127.0.0.1:%d", ports[0])
+	base := fmt.Sprintf("http://%s:%d", host, ports[0])
 	file := filepath.Join(home, "cardea.json")
-	writeConfig(t, file, home, ports)
+	writeConfig(t, file, home, base+"/", ports, change)
 
 	server := exec.Command(binary, "serve", "--dev", "-c", file)
 	server.Dir = home
@@ -145,12 +167,11 @@ func serve(t *testing.T, binary string) string {
 }
 
 // writeConfig is the development configuration on other ports, kept in memory.
-func writeConfig(t *testing.T, file, home string, ports []int) {
+func writeConfig(t *testing.T, file, home, base string, ports []int, change func(selfservice map[string]any, base string)) {
 	t.Helper()
 	tree := config.Development(home)
 	delete(tree, "dev") // an option of the command
 	tree["dsn"] = "memory"
-	base := fmt.Sprintf("http://127.0.0.1:%d/", ports[0])
 	tree["serve"] = map[string]any{
 		"public": map[string]any{"host": "127.0.0.1", "port": ports[0], "base_url": base},
 		"admin":  map[string]any{"host": "127.0.0.1", "port": ports[1]},
@@ -161,6 +182,9 @@ func writeConfig(t *testing.T, file, home string, ports []int) {
 		"enabled": true,
 		"config":  map[string]any{"haveibeenpwned_enabled": false}, // nothing leaves this machine
 	}}
+	if change != nil {
+		change(selfservice, base)
+	}
 	raw, err := json.Marshal(tree)
 	if err != nil {
 		t.Fatal(err)

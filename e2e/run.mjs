@@ -4,8 +4,9 @@ import { journey } from './visits/journey.mjs';
 import { keyboard } from './visits/keyboard.mjs';
 import { cookies } from './visits/cookies.mjs';
 import { pictures } from './visits/pictures.mjs';
+import { keys } from './visits/keys.mjs';
 
-const visits = { journey, keyboard, cookies, pictures };
+const visits = { journey, keyboard, cookies, pictures, keys };
 
 const visit = visits[process.argv[2]];
 if (!visit) {

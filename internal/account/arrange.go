@@ -24,6 +24,24 @@ type section struct {
 	riders ui.Nodes // buttons of other groups that send the same fields
 }
 
+// join makes one section of everything: all ways to sign up send the same fields.
+func join(nodes ui.Nodes) []section {
+	nodes = drawable(nodes)
+	first := section{group: leader(nodes)}
+	for _, n := range nodes {
+		switch n.Group {
+		case ui.Default, ui.Password, ui.Captcha, first.group:
+			first.nodes = append(first.nodes, n)
+		default:
+			first.riders = append(first.riders, n)
+		}
+	}
+	if !slices.ContainsFunc(slices.Concat(first.nodes, first.riders), visible) {
+		return nil
+	}
+	return []section{first}
+}
+
 // arrange makes one section of the default and the leading group, and one of
 // every other group that has fields of its own. Groups that are buttons alone ride
 // with the first section: they may need its fields, as a code does the identifier.
@@ -111,14 +129,14 @@ func shared(nodes ui.Nodes) ui.Nodes {
 	return hidden
 }
 
-// drawable leaves out what a page without JavaScript cannot offer, and types of
-// nodes that are newer than this page.
+// drawable leaves out what a page cannot offer: buttons that need a script of
+// somebody else, and types of nodes that are newer than this page.
 func drawable(nodes ui.Nodes) ui.Nodes {
 	var out ui.Nodes
 	for _, n := range nodes {
 		switch a := n.Attributes.(type) {
 		case ui.Input:
-			if a.OnClickTrigger == "" && a.OnClick == "" && a.Type != ui.InputButton {
+			if scripted(a.OnClickTrigger) || a.OnClickTrigger == "" && a.OnClick == "" && a.Type != ui.InputButton {
 				out = append(out, n)
 			}
 		case ui.Image, ui.Anchor, ui.Text:
@@ -135,11 +153,17 @@ func inputType(n ui.Node) ui.InputType {
 	return ""
 }
 
-func isButton(n ui.Node) bool { return inputType(n) == ui.InputSubmit }
-func visible(n ui.Node) bool  { return inputType(n) != ui.InputHidden }
+func isButton(n ui.Node) bool { return inputType(n) == ui.InputSubmit || isTrigger(n) }
 
-// isField says whether a node contributes to what a form sends on its own.
+// isTrigger says whether a node is a button that the script carries out.
+func isTrigger(n ui.Node) bool {
+	in, ok := n.Attributes.(ui.Input)
+	return ok && scripted(in.OnClickTrigger)
+}
+func visible(n ui.Node) bool { return inputType(n) != ui.InputHidden }
+
+// isField says whether a node can be typed into.
 func isField(n ui.Node) bool {
 	_, input := n.Attributes.(ui.Input)
-	return input && !isButton(n)
+	return input && !isButton(n) && visible(n)
 }

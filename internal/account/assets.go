@@ -13,9 +13,10 @@ import (
 // assets are the files that pages load, by the path they are served at. The path
 // contains a hash of the content, so that browsers may keep a file for ever.
 type assets struct {
-	files map[string]asset
-	style string // path of the style sheet
-	icon  string // path of the icon
+	files  map[string]asset
+	style  string // path of the style sheet
+	icon   string // path of the icon
+	script string // path of the script for security keys and passkeys
 }
 
 type asset struct {
@@ -31,6 +32,7 @@ func readAssets(files fs.FS) (*assets, error) {
 	}{
 		{"css/cardea.css", "text/css; charset=utf-8", &a.style},
 		{"icons/cardea.svg", "image/svg+xml", &a.icon},
+		{"js/webauthn.js", "text/javascript; charset=utf-8", &a.script},
 	} {
 		content, err := fs.ReadFile(files, f.name)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // control is one node as its partial template gets it.
 type control struct {
-	Partial string // hidden, field, checkbox, choice, button, picture, anchor, text or list
+	Partial string // hidden, field, checkbox, choice, button, trigger, picture, anchor, text or list
 	ID      string // unique in the page
 	Label   string
 	Notes   []note
@@ -35,6 +35,8 @@ type control struct {
 	Width, Height      int // pixels
 	Text               string
 	Items              []string
+	// Click and Load name functions of the script, called by a button and for a field.
+	Click, Load ui.Trigger
 }
 
 // option is one value of a choice.
@@ -71,6 +73,7 @@ func (d *drafter) control(n ui.Node) (control, bool) {
 		return control{}, false
 	}
 	d.describe(&c)
+	d.scripted = d.scripted || ok && (c.Click != "" || c.Load != "")
 	return c, ok
 }
 
@@ -101,6 +104,11 @@ func (c *control) input(a ui.Input) {
 	switch {
 	case a.Type == ui.InputHidden:
 		c.Partial = "hidden"
+		if scripted(a.OnLoadTrigger) {
+			c.Load = a.OnLoadTrigger
+		}
+	case scripted(a.OnClickTrigger):
+		c.Partial, c.Click = "trigger", a.OnClickTrigger
 	case a.Type == ui.InputSubmit:
 		c.Partial = "button"
 	case a.Type == ui.InputCheckbox:
@@ -110,6 +118,16 @@ func (c *control) input(a ui.Input) {
 	default:
 		c.field(a)
 	}
+}
+
+// scripted says whether a trigger is a function of the script.
+func scripted(t ui.Trigger) bool {
+	switch t {
+	case ui.TriggerWebAuthnRegistration, ui.TriggerWebAuthnLogin, ui.TriggerPasskeyLogin,
+		ui.TriggerPasskeyLoginAutocomplete, ui.TriggerPasskeyRegistration, ui.TriggerPasskeySettingsRegistration:
+		return true
+	}
+	return false
 }
 
 // fieldTypes are the types a field may have; others become text. A moment is

@@ -2,6 +2,7 @@ package account
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"cardea/internal/flow"
@@ -22,6 +23,7 @@ type form struct {
 	Riders  []control // buttons of alternatives, below the divider
 	Divided bool      // the form itself stands below the divider
 	Or      string    // the word on the divider
+	Script  string    // what is said where the form needs a script and none runs; "" for a form that does not
 }
 
 // drafter turns a container into forms. It numbers what it draws, so that no id
@@ -31,12 +33,17 @@ type drafter struct {
 	kind   flow.Kind
 	count  int
 	faulty []link // fields with errors
+	// scripted says that something of the page needs the script.
+	scripted bool
 }
 
 func (d *drafter) forms(c ui.Container) []form {
 	arrangement := arrange
-	if d.kind == flow.Settings {
+	switch d.kind {
+	case flow.Settings:
 		arrangement = split
+	case flow.Registration:
+		arrangement = join
 	}
 	method := "post"
 	if strings.EqualFold(c.Method, http.MethodGet) {
@@ -67,16 +74,25 @@ func (d *drafter) fill(f *form, s section, first bool) {
 		case !ok:
 		case c.Partial == "hidden":
 			f.Hidden = append(f.Hidden, c)
-		case c.Partial == "button", c.Partial == "anchor":
+		case c.Partial == "trigger" && d.kind == flow.Settings:
+			f.Buttons = slices.Insert(f.Buttons, 0, c) // before those that remove what is there
+		case c.Partial == "button", c.Partial == "trigger", c.Partial == "anchor":
 			f.Buttons = append(f.Buttons, c)
 		default:
 			f.Body = append(f.Body, c)
 		}
 	}
 	for _, n := range s.riders {
-		if c, ok := d.control(n); ok {
+		switch c, ok := d.control(n); {
+		case !ok:
+		case c.Partial == "hidden":
+			f.Hidden = append(f.Hidden, c)
+		default:
 			f.Riders = append(f.Riders, c)
 		}
+	}
+	if slices.ContainsFunc(slices.Concat(f.Buttons, f.Riders), func(c control) bool { return c.Click != "" }) {
+		f.Script = d.words.text("script.needed")
 	}
 	typed := false
 	for _, c := range f.Body {

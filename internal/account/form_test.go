@@ -72,7 +72,11 @@ func checkElement(t *testing.T, doc, e *html.Node) {
 		if _, ok := attribute(e, "alt"); !ok {
 			t.Error("a picture has no alternative text")
 		}
-	case "script", "style", "iframe", "object", "base":
+	case "script":
+		if src := value(e, "src"); !strings.HasPrefix(src, "/assets/webauthn.") || e.FirstChild != nil {
+			t.Errorf("there is a <script> from %q with the text %q", src, textOf(e))
+		}
+	case "style", "iframe", "object", "base":
 		t.Errorf("there is a <%s>", e.Data)
 	}
 	for _, a := range e.Attr {
@@ -112,9 +116,13 @@ func TestNodesFindTheirPlace(t *testing.T) {
 	tests := map[string][][]string{
 		"a sign-in with everything in it": {{"(csrf_token)", "identifier", "password", "method=password!", "provider=acme", "method=code"}},
 		"a second factor": {
-			{"(csrf_token)", "totp_code", "method=totp!"},
+			{"(csrf_token)", "(webauthn_login)", "totp_code", "method=totp!", "webauthn_login_trigger={}"},
 			{"(csrf_token)", "lookup_secret", "method=lookup_secret"},
 		},
+		"a sign-up with a key": {{"(csrf_token)", "(passkey_register)", "traits.email", "password", "method=password!", "passkey_register_trigger="}},
+		"keys in settings": {{
+			"(csrf_token)", "(webauthn_register)", "webauthn_register_displayname", "webauthn_register_trigger={}!", "webauthn_remove=6b",
+		}},
 		"the first step of a sign-up":  {{"(csrf_token)", "traits.email", "method=profile!"}},
 		"the second step of a sign-up": {{"(csrf_token)", "(traits.email)", "method=code!", "screen=previous"}},
 		"settings": {

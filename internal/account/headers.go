@@ -12,7 +12,7 @@ import (
 
 // secure gives a page its headers.
 func secure(h http.Header, set *flow.Setup) {
-	h.Set("Content-Security-Policy", policy(set))
+	h.Set("Content-Security-Policy", policy(set, false))
 	h.Set("Cache-Control", "no-store")
 	// The origin stays visible to this server: with no-referrer browsers would
 	// send "Origin: null" with every form.
@@ -24,10 +24,11 @@ func secure(h http.Header, set *flow.Setup) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 }
 
-// policy is the page's content security policy (W3C CSP level 3). Browsers hold
+// policy is the page's content security policy (W3C CSP level 3). Scripts run only
+// on pages that need one, and only files of this server. Browsers hold
 // form-action against the redirects that follow a submission as well, so it lists
 // where these may lead.
-func policy(set *flow.Setup) string {
+func policy(set *flow.Setup, scripted bool) string {
 	forms := []string{"'self'"}
 	for _, d := range append([]string{set.Public("", nil)}, destinations(set)...) {
 		if source, ok := sourceOf(d); ok && !slices.Contains(forms, source) {
@@ -38,14 +39,18 @@ func policy(set *flow.Setup) string {
 	if source, ok := sourceOf(set.Cardea.Account.LogoURL); ok {
 		images = append(images, source)
 	}
-	return strings.Join([]string{
+	directives := []string{
 		"default-src 'none'",
 		"style-src 'self'",
 		"img-src " + strings.Join(images, " "),
 		"form-action " + strings.Join(forms, " "),
 		"frame-ancestors 'none'",
 		"base-uri 'none'",
-	}, "; ")
+	}
+	if scripted {
+		directives = append(directives, "script-src 'self'")
+	}
+	return strings.Join(directives, "; ")
 }
 
 // Hosts and schemes as a policy may name them; the rest could end a directive.

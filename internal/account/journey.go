@@ -89,6 +89,10 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	d := &drafter{visit: v, kind: f.Kind}
 	view.Forms = d.forms(container)
 	view.Faulty = d.faulty
+	if d.scripted {
+		view.Script = local(v.set, p.assets.script)
+		v.Header().Set("Content-Security-Policy", policy(v.set, true))
+	}
 	if len(view.Forms) == 0 {
 		view.Nothing = v.words.text("nothing")
 	}

@@ -51,6 +51,7 @@ type frame struct {
 	OwnLogo   bool
 	Style     string
 	Icon      string
+	Script    string // "" for a page that needs none
 }
 
 func (p *Pages) frame(v *visit, heading string) frame {

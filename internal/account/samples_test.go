@@ -29,6 +29,11 @@ func login() ui.Nodes {
 	}
 }
 
+// trigger is a button that the script carries out.
+func trigger(g ui.Group, name, value string, call ui.Trigger) ui.Node {
+	return ui.Input{Name: name, Type: ui.InputButton, Value: value, OnClickTrigger: call, OnClick: call.Call(value)}.Node(g).Labelled(label("Use a key"))
+}
+
 // samples are forms of every kind, with every type of node.
 func samples() map[string]sample {
 	return map[string]sample{
@@ -39,9 +44,22 @@ func samples() map[string]sample {
 		"a second factor": {flow.Login, ui.Container{Nodes: ui.Nodes{
 			ui.CSRFToken("token"),
 			ui.Script{Source: "/x.js", ID: "webauthn_script"}.Node(ui.WebAuthn),
-			ui.Input{Name: "webauthn_login_trigger", Type: ui.InputButton, OnClickTrigger: ui.TriggerWebAuthnLogin}.Node(ui.WebAuthn),
+			ui.Hidden(ui.WebAuthn, "webauthn_login", ""),
+			trigger(ui.WebAuthn, "webauthn_login_trigger", "{}", ui.TriggerWebAuthnLogin),
 			field(ui.TOTP, "totp_code", ui.InputText), ui.Submit(ui.TOTP, "method", "totp", ui.New(ui.LoginWithTOTP)),
 			field(ui.LookupSecret, "lookup_secret", ui.InputText), ui.Submit(ui.LookupSecret, "method", "lookup_secret", ui.New(ui.LoginWithBackupCode)),
+		}}},
+		"a sign-up with a key": {flow.Registration, ui.Container{Nodes: ui.Nodes{
+			ui.CSRFToken("token"), field(ui.Default, "traits.email", ui.InputEmail),
+			ui.Script{Source: "/x.js", ID: "webauthn_script"}.Node(ui.WebAuthn),
+			trigger(ui.Passkey, "passkey_register_trigger", "", ui.TriggerPasskeyRegistration), ui.Hidden(ui.Passkey, "passkey_register", ""),
+			field(ui.Password, "password", ui.InputPassword), ui.Submit(ui.Password, "method", "password", ui.New(ui.RegistrationSubmit)),
+		}}},
+		"keys in settings": {flow.Settings, ui.Container{Nodes: ui.Nodes{
+			ui.CSRFToken("token"),
+			ui.Submit(ui.WebAuthn, "webauthn_remove", "6b", ui.New(ui.SettingsRemoveSecurityKey, "display_name", "blue")),
+			field(ui.WebAuthn, "webauthn_register_displayname", ui.InputText), ui.Hidden(ui.WebAuthn, "webauthn_register", ""),
+			trigger(ui.WebAuthn, "webauthn_register_trigger", "{}", ui.TriggerWebAuthnRegistration),
 		}}},
 		"a sign-up with every type of field": {flow.Registration, ui.Container{Nodes: ui.Nodes{
 			ui.CSRFToken("token"),

@@ -211,3 +211,33 @@ func TestACauseIsNeverShown(t *testing.T) {
 type errSecret struct{}
 
 func (errSecret) Error() string { return "select password from people" }
+
+func TestScriptsRunWhereAKeyNeedsThemAndOnlyOurs(t *testing.T) {
+	page := flowPage(flow.Login, ui.Container{Nodes: ui.Nodes{
+		trigger(ui.Passkey, "passkey_login_trigger", "", ui.TriggerPasskeyLogin),
+		ui.Input{Name: "passkey_login", Type: ui.InputHidden, OnLoadTrigger: ui.TriggerPasskeyLoginAutocomplete, OnLoad: evil}.Node(ui.Passkey),
+	}})
+	w := get(t, &journeys{page: page}, "/login?flow=1")
+	if got := strings.Join(directives(t, w.Header())["script-src"], " "); got != "'self'" {
+		t.Errorf("script-src is %q, want 'self'", got)
+	}
+	doc := document(t, w)
+	scripts := elements(doc, "script")
+	if len(scripts) != 1 {
+		t.Fatalf("the page has %d scripts, want 1", len(scripts))
+	}
+	if file := get(t, &journeys{page: page}, value(scripts[0], "src")); file.Code != http.StatusOK || !strings.HasPrefix(file.Header().Get("Content-Type"), "text/javascript") {
+		t.Errorf("the script is answered with %d %v", file.Code, file.Header())
+	}
+	if b := having(doc, "button", "name", "passkey_login_trigger"); b == nil || value(b, "data-ory-click") != "oryPasskeyLogin" || value(b, "type") != "button" {
+		t.Error("the button does not name its function")
+	}
+	if in := having(doc, "input", "name", "passkey_login"); in == nil || value(in, "data-ory-load") != "oryPasskeyLoginAutocompleteInit" {
+		t.Error("the field does not name its function")
+	}
+	foreign := flowPage(flow.Login, ui.Container{Nodes: ui.Nodes{trigger(ui.Passkey, "x", "", "alert")}})
+	w = get(t, &journeys{page: foreign}, "/login?flow=1")
+	if _, ok := directives(t, w.Header())["script-src"]; ok || len(elements(document(t, w), "script")) > 0 {
+		t.Error("a button of somebody else makes scripts run")
+	}
+}

@@ -39,8 +39,13 @@ func reached(s *flow.Setup, i *identity.Identity) []identity.Address {
 func accountOf(ctx context.Context, x *flow.Exec, typed string) (*identity.Identity, error) {
 	value := identity.NormalizeIdentifier(typed)
 	i, err := x.Store.IdentityByIdentifier(ctx, identity.Code, value, typed)
-	if errors.Is(err, problem.ErrNotFound) && fallback(x.Setup) {
-		i, err = x.Store.IdentityByIdentifiers(ctx, named, value, typed)
+	none := errors.Is(err, problem.ErrNotFound)
+	if fallback(x.Setup) && (none || err == nil && x.Setup.Security.AccountEnumeration.Mitigate) {
+		// Where accounts are not to be told apart, everybody's costs both questions.
+		other, err2 := x.Store.IdentityByIdentifiers(ctx, named, value, typed)
+		if none || err2 != nil && !errors.Is(err2, problem.ErrNotFound) {
+			i, err = other, err2
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package code_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -144,4 +145,14 @@ func names(a *cardeatest.Answer) []string {
 		}
 	}
 	return out
+}
+
+// listOf is an answer that is a list.
+func listOf(t *testing.T, a *cardeatest.Answer) []any {
+	t.Helper()
+	var list []any
+	if err := json.Unmarshal(a.Body, &list); err != nil {
+		t.Fatalf("read a list: %v in %s", err, a.Body)
+	}
+	return list
 }

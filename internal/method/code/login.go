@@ -150,7 +150,7 @@ func sendLogin(ctx context.Context, x *flow.Exec, facts loginFacts, typed string
 	i, err := accountOf(ctx, x, typed)
 	switch {
 	case errors.Is(err, problem.ErrNotFound) && x.Setup.Security.AccountEnumeration.Mitigate:
-		return sent(x, facts, pretend(x, loginPurpose), typed), nil
+		return sent(x, facts, notify(x, loginPurpose, "login_code_invalid", typed, x.Setup.Cardea.Security.StrictEnumeration), typed), nil
 	case errors.Is(err, problem.ErrNotFound):
 		return flow.Deny(ui.New(ui.ValidationNoCodeUser)), nil
 	case err != nil:

@@ -21,8 +21,11 @@ const verificationPurpose = "verification code"
 // maxAddress is how many characters of an address are looked at.
 const maxAddress = 320
 
+// verificationInput asks for a code. Phone is what the button for another text
+// message sends.
 type verificationInput struct {
 	Email string `json:"email"`
+	Phone string `json:"sms"`
 }
 
 type proofInput struct {
@@ -41,7 +44,7 @@ func verification() *flow.Step {
 	return flow.Of(flow.Typed[verificationInput]{
 		Spec: flow.Spec{
 			Kind: flow.Verification, Method: method, Group: ui.Code,
-			Aliases: map[string]string{"sms": "email"}, // the name of the button for another text message
+			Aliases: map[string]string{"sms": "email"},
 			Enabled: enabled,
 		},
 		Render: renderVerification,
@@ -114,7 +117,9 @@ func submitVerification(ctx context.Context, x *flow.Exec, in verificationInput)
 	facts := verificationFacts{Address: in.Email}
 	if err != nil {
 		wanted := x.Setup.SelfService.Flows.Verification.NotifyUnknownRecipients && address.Via == identity.Email
-		return asked(facts, address.Via, notify(x, verificationPurpose, "verification_code_invalid", in.Email, wanted)), nil
+		effects := notify(x, verificationPurpose, "verification_code_invalid", in.Email, wanted)
+		effects.Noticed = []identity.Address{address} // nobody's, but it is as much work
+		return asked(facts, address.Via, effects), nil
 	}
 	return asked(facts, address.Via, dispatchVerification(x, address, i)), nil
 }

@@ -51,7 +51,9 @@ func submitVerification(ctx context.Context, x *flow.Exec, in emailInput) (flow.
 	f := facts{Address: in.Email}
 	if err != nil {
 		wanted := x.Setup.SelfService.Flows.Verification.NotifyUnknownRecipients
-		return sent(x, f, ui.VerificationLinkSent, pretend(x, verificationPurpose, "verification_invalid", in.Email, wanted)), nil
+		effects := pretend(x, verificationPurpose, "verification_invalid", in.Email, wanted)
+		effects.Noticed = []identity.Address{a} // nobody's, but it is as much work
+		return sent(x, f, ui.VerificationLinkSent, effects), nil
 	}
 	return dispatch(x, f, a, i), nil
 }

@@ -2,8 +2,6 @@ package lookup_test
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,15 +15,16 @@ import (
 
 // The ids of messages.
 const (
-	generic   = 4000001
-	missing   = 4000002
-	usedCode  = 4000012
-	noCodes   = 4000014
-	wrongCode = 4000016
-	saved     = 1050001
-	oneCode   = 1050009
-	oneUsed   = 1050014
-	noMethod  = 4010004
+	generic     = 4000001
+	missing     = 4000002
+	usedCode    = 4000012
+	noCodes     = 4000014
+	wrongCode   = 4000016
+	saved       = 1050001
+	oneCode     = 1050009
+	oneUsed     = 1050014
+	noMethod    = 4010004
+	noneOfLogin = 4010002
 )
 
 const config = `
@@ -246,6 +245,22 @@ func TestSigningInWithACode(t *testing.T) {
 	})
 }
 
+func TestACodeIsNoFirstFactor(t *testing.T) {
+	forEachKind(t, func(t *testing.T, k cardeatest.Kind) {
+		server := newServer(t, "")
+		owner := server.Client(k)
+		owner.SignUp("ann@ex.org", cardeatest.Password)
+		codes := enrol(t, owner)
+		f := server.Client(k).Start("login", "")
+		if f.Answer.Node("lookup_secret") != nil {
+			t.Error("the form asks for a code")
+		}
+		if got := f.Form(f.Submit(map[string]any{"method": "lookup_secret", "lookup_secret": codes[0]})).Messages(); !slices.Equal(got, []int{noneOfLogin}) {
+			t.Error(got)
+		}
+	})
+}
+
 func TestOfParallelSubmissionsOfACodeOneCounts(t *testing.T) {
 	server := newServer(t, "")
 	owner := server.Client(cardeatest.Native)
@@ -324,72 +339,5 @@ func TestCodesThatAreAllUsedStillAskForASecondFactor(t *testing.T) {
 	shown := server.Client(cardeatest.Native).Get(server.AdminURL + "/admin/identities/" + a.Text("id") + "?include_credential=lookup_secret")
 	if !strings.Contains(string(shown.Body), `{"recovery_codes":[{"code":"abcdefgh","used_at":"`+used+`"}]}`) {
 		t.Errorf("%s", shown.Body)
-	}
-}
-
-func TestAnOldSignInIsRefusedEveryAction(t *testing.T) {
-	stale := `  flows: {settings: {privileged_session_max_age: 1ns}}
-`
-	forEachKind(t, func(t *testing.T, k cardeatest.Kind) {
-		c := newServer(t, stale).Client(k)
-		c.SignUp("ann@ex.org", cardeatest.Password)
-		f := c.Start("settings", "")
-		for _, action := range []string{"regenerate", "confirm", "reveal", "disable"} {
-			a := f.Submit(map[string]any{"lookup_secret_" + action: "true"})
-			if a.ErrorID() != "session_refresh_required" && !strings.Contains(a.Location, "refresh=true") {
-				t.Errorf("%s: %d %s %s", action, a.Status, a.Location, a.Body)
-			}
-		}
-	})
-}
-
-func TestNobodyElseReadsTheCodesOfAForm(t *testing.T) {
-	forEachKind(t, func(t *testing.T, k cardeatest.Kind) {
-		server := newServer(t, "")
-		ann, bob := server.Client(k), server.Client(k)
-		ann.SignUp("ann@ex.org", cardeatest.Password)
-		bob.SignUp("bob@ex.org", cardeatest.Password)
-		f := ann.Start("settings", "")
-		codes, _ := listed(t, ask(t, f, "regenerate"))
-		for about, a := range map[string]*cardeatest.Answer{
-			"another account":     bob.Get("/self-service/settings/flows?id=" + f.ID),
-			"nobody":              server.Client(k).Get("/self-service/settings/flows?id=" + f.ID),
-			"another submission":  bob.Do("POST", "/self-service/settings?flow="+f.ID, map[string]any{"lookup_secret_confirm": true}),
-			"another of her own":  ann.Start("settings", "").Answer,
-			"the list of persons": server.Client(k).Get(server.AdminURL + "/admin/identities"),
-		} {
-			if strings.Contains(string(a.Body), codes[0]) {
-				t.Errorf("%s: %d %s", about, a.Status, a.Body)
-			}
-		}
-	})
-}
-
-func TestTheDatabaseShowsNoCode(t *testing.T) {
-	dir := t.TempDir()
-	server := cardeatest.New(t, cardeatest.Options{Config: config, DSN: "sqlite://" + filepath.ToSlash(filepath.Join(dir, "rows.db")) + "?_fk=true"})
-	c := server.Client(cardeatest.Native)
-	c.SignUp("canary@ex.org", cardeatest.Password)
-	stored := enrol(t, c)
-	waiting, _ := listed(t, ask(t, c.Start("settings", ""), "regenerate"))
-	files, err := filepath.Glob(filepath.Join(dir, "rows.db*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []byte
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		rows = append(rows, raw...)
-	}
-	if !strings.Contains(string(rows), "canary@ex.org") {
-		t.Fatal("these are not the rows")
-	}
-	for _, code := range append(stored, waiting...) {
-		if strings.Contains(string(rows), code) {
-			t.Errorf("the rows show %q", code)
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
@@ -104,11 +105,26 @@ func (m Method) submitLogin(ctx context.Context, x *flow.Exec, in loginInput) (f
 	if err := hashing.Compare(ctx, in.Password, hash); err != nil {
 		return wrong, failed(err)
 	}
+	if unconfirmed(x, i) {
+		return wrong, nil
+	}
 	proved := flow.Proved{Identity: i, Method: session.Method{Method: "password", AAL: session.AAL1}}
 	if hashing.NeedsRehash(hash) {
 		proved.Credential = m.rehash(ctx, hashing, i, in.Password)
 	}
 	return proved, nil
+}
+
+// unconfirmed says whether a password does not count yet. Who signs up with the
+// address of somebody else must not learn from a sign-in whether that made an
+// account: under cardea.security.strict_enumeration the first proof of an address
+// makes the password count.
+func unconfirmed(x *flow.Exec, i *identity.Identity) bool {
+	if !x.Setup.Cardea.Security.StrictEnumeration || !x.Setup.SelfService.Flows.Verification.Enabled || x.Session != nil {
+		return false
+	}
+	return len(i.VerifiableAddresses) > 0 &&
+		!slices.ContainsFunc(i.VerifiableAddresses, func(a identity.VerifiableAddress) bool { return a.Verified })
 }
 
 // failed keeps only the errors that are not "this is not the password": those

@@ -1,12 +1,19 @@
 package totp
 
 import (
+	"crypto/rand"
 	"encoding/base32"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/secret"
 )
 
 // appOf is an app with the key of RFC 6238 appendix B, which has a length of its own
@@ -86,5 +93,44 @@ func TestACodeThatCountedIsSpentForItsAppAlone(t *testing.T) {
 	}
 	if apps[0].LastStep != 0 || apps[1].LastStep != stepOf7 {
 		t.Errorf("last steps: %d, %d", apps[0].LastStep, apps[1].LastStep)
+	}
+}
+
+// Two forms of one account are open, and both are sent at once.
+func TestAnAppDoesNotReplaceOneThatWasAddedMeanwhile(t *testing.T) {
+	keys, err := secret.NewKeyring("a-secret-of-some-length")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &identity.Identity{ID: uuid.New()}
+	v := identity.Vault{Keys: keys, Rand: rand.Reader}
+	shown, err := json.Marshal(candidate{URL: appOf("SHA1", 20, 6).URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := v.Seal(candidateLabel, i.ID, string(shown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(facts{Sealed: sealed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := enrol(&flow.Exec{
+		Setup: &flow.Setup{Keys: keys}, Identity: i, Now: time.Unix(stepOf7*30, 0),
+		Flow: &flow.Flow{Facts: map[string]json.RawMessage{method: raw}},
+	}, codeOf7)
+	changed, ok := result.(flow.Changed)
+	if err != nil || !ok {
+		t.Fatalf("%v %v", result, err)
+	}
+	if err := i.SetTOTPApps(v, appOf("SHA1", 20, 8)); err != nil {
+		t.Fatal(err)
+	}
+	if p := problem.As(changed.Apply(i)); p == nil || p.Status != 409 {
+		t.Errorf("%v", p)
+	}
+	if apps := i.TOTPApps(v); len(apps) != 1 || apps[0] != appOf("SHA1", 20, 8) {
+		t.Error("the app of the other form is gone")
 	}
 }

@@ -23,11 +23,11 @@ const maxAnswer = 64 << 10
 // challengePurpose is under which the use of challenges is remembered.
 const challengePurpose = "webauthn challenge"
 
-// The ways in which an answer is refused.
-var (
-	unreadable = func() flow.Rejected { return generic("The answer of the authenticator cannot be read.") }
-	unverified = func() flow.Rejected { return flow.Deny(ui.New(ui.ValidationSecurityKey)) }
-)
+// unreadable refuses what is no answer of an authenticator.
+func unreadable() flow.Rejected { return generic("The answer of the authenticator cannot be read.") }
+
+// unverified refuses an answer that is not right; it does not tell why.
+func unverified() flow.Rejected { return flow.Deny(ui.New(ui.ValidationSecurityKey)) }
 
 func generic(reason string) flow.Rejected {
 	return flow.Deny(ui.New(ui.ValidationGeneric, "reason", reason))

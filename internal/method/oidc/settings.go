@@ -1,0 +1,112 @@
+package oidc
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"cardea/internal/flow"
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/ui"
+)
+
+type settingsInput struct {
+	Link     string          `json:"link"`
+	Unlink   string          `json:"unlink"`
+	Upstream json.RawMessage `json:"upstream_parameters"`
+}
+
+func (m *Method) settings() *flow.Step {
+	return flow.Of(flow.Typed[settingsInput]{
+		Spec: flow.Spec{
+			Kind: flow.Settings, Method: method, Group: ui.OIDC,
+			Triggers: []string{"link", "unlink"},
+			Needs:    flow.NeedFreshSession,
+			Enabled:  enabled,
+		},
+		Render: renderSettings,
+		Submit: m.submitSettings,
+		Resume: m.resumeSettings,
+	})
+}
+
+func renderSettings(_ context.Context, v flow.View) (ui.Nodes, error) {
+	if v.Identity == nil {
+		return nil, nil
+	}
+	linked := linkedWith(v.Identity)
+	several := v.Identity.FirstFactors(v.Setup.Factors()) > 1
+	var nodes ui.Nodes
+	for _, p := range offered(v.Setup) {
+		switch {
+		case !slices.Contains(linked, p.ID):
+			nodes = append(nodes, ui.Submit(ui.OIDC, "link", p.ID, ui.New(ui.SettingsLinkProvider, "provider", p.Label)))
+		case several:
+			nodes = append(nodes, ui.Submit(ui.OIDC, "unlink", p.ID, ui.New(ui.SettingsUnlinkProvider, "provider", p.Label)))
+		}
+	}
+	return nodes, nil
+}
+
+// submitSettings takes a link away, or sends the browser to the provider for one.
+func (m *Method) submitSettings(ctx context.Context, x *flow.Exec, in settingsInput) (flow.Result, error) {
+	switch {
+	case in.Link != "" && in.Unlink != "":
+		return denied("A provider can be connected or disconnected, not both at once."), nil
+	case in.Unlink != "":
+		return unlink(x, in.Unlink)
+	case in.Link == "":
+		return denied("The form has to name a provider to connect or to disconnect."), nil
+	}
+	p, ok := providerOf(x.Setup, in.Link)
+	switch {
+	case !ok:
+		return denied("There is no provider of this name."), nil
+	case slices.Contains(linkedWith(x.Identity), p.ID):
+		return denied("The account is connected to this provider already."), nil
+	}
+	return m.start(ctx, x, p, in.Upstream, nil)
+}
+
+// denied refuses a change. An earlier success is not repeated beside it.
+func denied(reason string) flow.Result {
+	return flow.Rejected{Form: []ui.Message{ui.New(ui.ValidationGeneric, "reason", reason)}, Over: true}
+}
+
+// unlink takes the link to a provider away, unless it is the last way in.
+func unlink(x *flow.Exec, provider string) (flow.Result, error) {
+	factors := x.Setup.Factors()
+	err := x.Identity.Unlink(provider, factors, x.Now) // of this copy, to see whether it goes
+	if p := problem.As(err); p != nil && p.Status == 400 {
+		return denied(p.Reason), nil
+	}
+	return flow.Changed{Active: method, Apply: func(i *identity.Identity) error {
+		return i.Unlink(provider, factors, x.Now)
+	}}, err
+}
+
+// resumeSettings adds the link. It says nothing about traits: the account stays
+// what it is.
+func (m *Method) resumeSettings(ctx context.Context, x *flow.Exec, b flow.Back) (flow.Result, error) {
+	a, why, err := m.arrived(ctx, x, b)
+	if a == nil || err != nil {
+		return why, err
+	}
+	owner, err := a.owner(ctx, x)
+	switch {
+	case err != nil:
+		return nil, err
+	case owner != nil && owner.ID != x.Identity.ID:
+		return flow.Deny(ui.New(ui.ValidationIdentifierTaken)), nil
+	}
+	sealed, err := identity.SealLink(x.Vault(), x.Identity.ID, a.link(), a.tokens)
+	if err != nil {
+		return nil, err
+	}
+	proof := a.evidence()
+	return flow.Changed{
+		Active: method, Evidence: &proof,
+		Apply: func(i *identity.Identity) error { return i.AddLink(sealed, x.Now, x.NewID) },
+	}, nil
+}

@@ -44,6 +44,7 @@ type SignedIn struct {
 	Session      *session.Session
 	Token        string // native clients only
 	ContinueWith []Continue
+	Traded       bool // for the codes of an exchange; there is nothing to go on with
 }
 
 // SignedUp is the answer to a successful registration.
@@ -84,6 +85,11 @@ func (v *Visit) goElsewhere(to string) *Answer {
 	if !v.JSON {
 		return redirect(303, to)
 	}
+	return locationChange(to)
+}
+
+// locationChange tells an application where its browser has to go.
+func locationChange(to string) *Answer {
 	return envelope(problem.New(422, "The browser has to be sent to the address in redirect_browser_to to go on.").
 		Named(problem.BrowserLocationChangeNeeded).Beside("redirect_browser_to", to))
 }

@@ -16,7 +16,9 @@ func (r *run) await(ctx context.Context, step *Step, w Await) *Answer {
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
-	if w.Effects.Codes != nil && r.kind.padded {
+	// The first screen of a mitigated login has read an account or has not.
+	secret := w.Effects.Codes != nil || w.Screen && r.Setup.Security.AccountEnumeration.Mitigate
+	if secret && r.kind.padded {
 		defer r.clock.SleepUntil(ctx, r.now.Add(r.floor))
 	}
 	if r.opened {

@@ -22,6 +22,7 @@ type Changed struct {
 	Withdrawn []string
 	Facts     any // of the step's method; nil keeps them
 	Effects   Effects
+	Active    string // the method that the form goes on showing as active; "" for none
 }
 
 // Stale asks for a recent sign-in before the step goes on: see Spec.Needs for
@@ -37,14 +38,9 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
-	before, after, err := r.foresee(ctx, c)
-	if err != nil {
-		return r.unacceptable(ctx, err)
-	}
-	if r.after(Settings, step.Method).has(hookVerifyNew) {
-		if a := r.deferChange(ctx, step, before, after); a != nil {
-			return a
-		}
+	before, after, a := r.settingsHooks(ctx, step, &c)
+	if a != nil {
+		return a
 	}
 	verification, err := r.verifyChanged(ctx, after)
 	if err != nil {
@@ -59,7 +55,7 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	}
 	f := r.flow
 	typed, state, facts := f.Values, f.State, maps.Clone(f.Facts)
-	f.State, f.Active, f.Values = Success, "", nil
+	f.State, f.Active, f.Values = Success, c.Active, nil
 	f.Messages, f.FieldMessages = []ui.Message{ui.New(ui.SettingsSaved)}, nil
 	delete(f.Facts, parkedKey)
 	delete(f.Facts, stageKey)
@@ -114,7 +110,11 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 		sent(after, verification.proof())
 	}
 	s.Identity = after
+	old := r.Session
 	r.Session = &s
+	if a := r.settingsStored(ctx, step, next, old); a != nil {
+		return a
+	}
 	return r.answerSettings(ctx, to, verification, r.after(Settings, step.Method))
 }
 

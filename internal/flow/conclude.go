@@ -22,18 +22,23 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if proof.Identity.State != identity.Active {
 		return r.reject(ctx, Deny(ui.New(ui.LoginIdentityDisabled)))
 	}
+	link := r.flow.Linking()
+	if link != nil && link.Identity != proof.Identity.ID {
+		return r.reject(ctx, Deny(ui.New(ui.LoginLinkMismatch)))
+	}
 	to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Login, step.Method))
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
 	proved(proof.Identity, proof.Effects.Verified, r.now)
-	if a := r.requireVerified(ctx, step, proof.Identity); a != nil {
+	s, token := r.signIn(proof.Identity, proof.Method, proof.Fresh)
+	waits := link != nil && r.attach(link, &proof, s)
+	if a := r.loginHooks(ctx, step, proof, s); a != nil {
 		return a
 	}
 	if proof.State != "" {
 		r.flow.State = proof.State
 	}
-	s, token := r.signIn(proof.Identity, proof.Method)
 	hooks := r.after(Login, step.Method)
 	var verification *begun
 	if hooks.has(hookVerification) && r.flow.RequestedAAL != session.AAL2 {
@@ -55,12 +60,25 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 		if err := verification.write(tx, r); err != nil {
 			return err
 		}
+		if err := r.handIn(tx, s); err != nil {
+			return err
+		}
 		return tx.UpdateFlow(r.flow)
 	})
+	var taken *problem.ConflictError
+	if link != nil && errors.As(err, &taken) {
+		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTakenOnLink)))
+	}
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	return r.answerLogin(s, token, to, verification, hooks)
+	if waits && r.flow.Type == Browser {
+		cookie := r.giveCookie(s, token)
+		a := r.linkLater(ctx, link, s)
+		a.Cookie = cookie
+		return a
+	}
+	return r.answerLogin(ctx, s, token, to, verification, hooks)
 }
 
 // proved shows in an identity what the transaction will write to its addresses.
@@ -75,9 +93,9 @@ func proved(i *identity.Identity, verified []identity.Address, now time.Time) {
 // signIn makes the session that a proof leads to. A proof by the identity that
 // is signed in already renews its session and keeps id and token; any other
 // proof makes a new session with a token nobody has seen.
-func (r *run) signIn(i *identity.Identity, m session.Method) (*session.Session, string) {
+func (r *run) signIn(i *identity.Identity, m session.Method, fresh bool) (*session.Session, string) {
 	m.CompletedAt = r.now
-	if r.Session != nil && r.Session.IdentityID == i.ID {
+	if !fresh && r.Session != nil && r.Session.IdentityID == i.ID {
 		renewed := *r.Session
 		renewed.Identity = i
 		renewed.Devices = append(slices.Clip(renewed.Devices), r.Device) // told, but not kept: it has no id
@@ -136,7 +154,10 @@ func (r *run) writeProved(tx Tx, proof Proved) error {
 
 // answerLogin tells the client that it is signed in, or that a second factor is
 // still wanted.
-func (r *run) answerLogin(s *session.Session, token, to string, b *begun, hooks hookNames) *Answer {
+func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to string, b *begun, hooks hookNames) *Answer {
+	if r.handed != nil {
+		return r.toApp(ctx, false)
+	}
 	required := session.AAL(r.Setup.Session.WhoAmI.RequiredAAL)
 	enough := s.Satisfies(required, r.availableAAL(s.Identity))
 	if r.flow.Type == API {
@@ -191,6 +212,12 @@ func (r *run) giveCookie(s *session.Session, token string) *Cookie {
 // session hook somebody who is signed in. The flow goes on showing as active what
 // it showed before: it is over.
 func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewIdentity) *Answer {
+	if a := r.registrationHooks(ctx, step, result); a != nil {
+		return a
+	}
+	if r.discreet(step, result.Identity) {
+		return r.concludeDiscreetly(ctx, step, result)
+	}
 	unchanged := *r.CSRF
 	if err := r.flow.remember(step.Method, result.Facts); err != nil {
 		return r.forward(ctx, err)
@@ -199,16 +226,19 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 		r.flow.State = result.State
 	}
 	i := result.Identity
-	i.AvailableAAL = r.availableAAL(i)
 	hooks := r.after(Registration, step.Method)
 	to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Registration, step.Method))
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
+	i.AvailableAAL = r.availableAAL(i)
+	if i.State != identity.Active {
+		return r.signUpInactive(ctx, i)
+	}
 	signedUp := &SignedUp{Identity: i}
 	var token string
 	if hooks.has(hookSession) {
-		signedUp.Session, token = r.signIn(i, result.Method)
+		signedUp.Session, token = r.signIn(i, result.Method, false)
 	}
 	verification, err := r.beginVerification(ctx, i, signedUp.Session)
 	if err != nil {
@@ -228,6 +258,9 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 				return err
 			}
 		}
+		if err := r.handIn(tx, signedUp.Session); err != nil {
+			return err
+		}
 		return tx.UpdateFlow(r.flow)
 	})
 	var taken *problem.ConflictError
@@ -237,6 +270,12 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	}
 	if err != nil {
 		return r.forward(ctx, err)
+	}
+	if a := r.ask(ctx, r.afterHooks(Registration, step.Method), reports, occasion{identity: i}, nil); a != nil {
+		return a
+	}
+	if r.handed != nil {
+		return r.toApp(ctx, false)
 	}
 	return r.answerRegistration(signedUp, token, to, verification, hooks)
 }
@@ -292,5 +331,8 @@ func (r *run) answerRegistration(s *SignedUp, token, to string, b *begun, hooks 
 // the app is shown now. The other half is made when the browser comes back.
 func (r *run) newExchange(ctx context.Context) (string, error) {
 	code := session.NewExchangeCode(r.rand)
+	if err := r.flow.remember(exchangeKey, true); err != nil {
+		return "", err
+	}
 	return code, r.store.CreateExchange(ctx, r.flow.ID, session.HashToken(code), r.flow.ExpiresAt)
 }

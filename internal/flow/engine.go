@@ -22,6 +22,7 @@ type Engine struct {
 	rand      io.Reader
 	catalogue *ui.Catalogue
 	composer  Composer
+	hooks     Hooks
 	kinds     map[Kind]*kind
 	steps     map[Kind][]*Step
 	floor     time.Duration
@@ -34,6 +35,7 @@ type Options struct {
 	Rand      io.Reader // cryptographic randomness
 	Catalogue *ui.Catalogue
 	Composer  Composer // nil as long as no step sends anything
+	Hooks     Hooks    // nil as long as no web hook is configured
 	Steps     []*Step  // in the order in which they are offered
 	// Floor is how long a sign-in that failed takes at least, so that what is
 	// wrong with an account cannot be told from the time.
@@ -42,7 +44,7 @@ type Options struct {
 
 // New builds an engine.
 func New(o Options) *Engine {
-	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
+	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
 	for _, s := range o.Steps {
 		e.steps[s.Kind] = append(e.steps[s.Kind], s)
 	}
@@ -59,7 +61,11 @@ type run struct {
 
 	body   *payload.Body // what was submitted, once it was read
 	opened bool          // a link in a mail was opened
-	told   []ui.Message  // what the form said before this submission
+	// returned says that the browser came back from a provider, handed that it acts
+	// for an app.
+	returned bool
+	handed   *handed
+	told     []ui.Message // what the form said before this submission
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
@@ -86,7 +92,7 @@ func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) *Answer {
 		return a
 	}
 	if err := r.create(ctx); err != nil {
-		return r.forward(ctx, err)
+		return r.notStarted(ctx, err)
 	}
 	if t == Browser && !r.AcceptsJSON {
 		return redirect(303, r.uiURL(k, r.flow.ID))
@@ -120,6 +126,9 @@ func (r *run) create(ctx context.Context) error {
 	}
 	e, err := r.prepare(ctx)
 	if err != nil {
+		return err
+	}
+	if err := r.beforeHooks(ctx); err != nil {
 		return err
 	}
 	if e == nil {
@@ -239,7 +248,7 @@ func (r *run) show(ctx context.Context, status int) *Answer {
 // to the error page.
 func (r *run) forward(ctx context.Context, err error) *Answer {
 	p := asProblem(err)
-	if r.flow != nil && r.flow.Type == API || r.JSON {
+	if r.flow != nil && r.flow.Type == API && !r.returned || r.JSON {
 		return envelope(p)
 	}
 	return r.errorPage(ctx, p)

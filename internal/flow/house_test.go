@@ -32,6 +32,8 @@ type house struct {
 
 	// submit is what the stub does with a submission; nil rejects it.
 	submit func(context.Context, *flow.Exec, stubInput) (flow.Result, error)
+	// hook answers web hooks; nil lets everything go on.
+	hook func(path string, about flow.HookCall) (*flow.HookAnswer, error)
 }
 
 type stubInput struct {
@@ -88,7 +90,7 @@ func newHouse(t *testing.T, yaml string, specs ...func(*flow.Spec)) *house {
 	for _, k := range []flow.Kind{flow.Recovery, flow.Verification} {
 		steps = append(steps, sender(k))
 	}
-	h.engine = flow.New(flow.Options{Store: h.rows, Clock: h.clock, Rand: rand.Reader, Catalogue: catalogue, Steps: steps})
+	h.engine = flow.New(flow.Options{Store: h.rows, Clock: h.clock, Rand: rand.Reader, Catalogue: catalogue, Steps: steps, Hooks: target{h}})
 	return h
 }
 

@@ -13,6 +13,7 @@ type kind struct {
 	start  []guard // in the order in which a start is checked
 	fetch  []guard
 	submit []guard
+	back   []guard // when a browser comes back from a provider; nil where none can
 
 	expired ui.MessageID // on the flow that replaces an expired one
 	nobody  ui.MessageID // when no step answers to a submission
@@ -34,6 +35,10 @@ type kind struct {
 	renewsExpired  bool // the anti-CSRF token changes when a flow has expired
 	renewsViolated bool // ... and when a submission did not carry it
 
+	refusedStart  int  // what a start is answered that a hook refuses: there is no form yet that could say why
+	plainStart    bool // failures of hooks at the start are told in JSON, whoever asks
+	bareErrors400 bool // errors without a status of their own count as the client's
+
 	order  func(traits []string) ui.SortOrder // nil: as rendered
 	traits bool                               // the form shows the identity's traits
 	bare   bool                               // a browser's form without any step has not even the anti-CSRF token
@@ -48,9 +53,10 @@ func kinds() map[Kind]*kind {
 			start:  []guard{checkReturnTo, checkLevel, checkSchema, checkChallenge, chooseOrganization, decideLogin},
 			fetch:  []guard{loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, checkExpiry},
+			back:   []guard{refuseSecondReturn, checkExpiry},
 
 			expired: ui.LoginFlowExpired, nobody: ui.LoginNoMethod,
-			step: 400, repeats: true, invalidStatus: 303, fetchExpired: true, padded: true,
+			step: 400, repeats: true, invalidStatus: 303, fetchExpired: true, padded: true, refusedStart: 404,
 			order: func([]string) ui.SortOrder { return ui.LoginOrder() },
 		},
 		Registration: {
@@ -58,20 +64,22 @@ func kinds() map[Kind]*kind {
 			start:  []guard{checkReturnTo, checkSchema, checkChallenge, checkEnabled, chooseOrganization, refuseSession},
 			fetch:  []guard{checkEnabled, loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{refuseSession, loadForSubmit, checkExpiry},
+			back:   []guard{refuseSecondReturn, checkExpiry},
 
 			expired: ui.RegistrationFlowExpired, nobody: ui.RegistrationNoMethod,
-			step: 400, repeats: true, invalidStatus: 302, fetchExpired: true,
+			step: 400, repeats: true, invalidStatus: 302, fetchExpired: true, refusedStart: 500,
 			order:  ui.RegistrationOrder,
 			traits: true, traitGroup: ui.Default, bare: true,
 		},
 		Settings: {
 			name: Settings, initial: ShowForm,
-			start:  []guard{requireSessionToStart, checkReturnTo, requireLevel(toStart), chooseOrganization},
-			fetch:  []guard{requireSession, loadForFetch, requireSameIdentity, requireLevel(toPage), checkFetchExpiry},
-			submit: []guard{requireSession, loadForSubmit, checkExpiry, requireSameIdentity, requireLevel(toForm)},
+			start:  []guard{requireSessionToStart, checkReturnTo, requireLevelToStart, chooseOrganization},
+			fetch:  []guard{requireSession, loadForFetch, requireSameIdentity, requireLevelToRead, checkFetchExpiry},
+			submit: []guard{requireSession, loadForSubmit, checkExpiry, requireSameIdentity, requireLevelToSubmit},
+			back:   []guard{requireSession, checkExpiry, requireSameIdentity, requireLevelToRead},
 
 			expired: ui.SettingsFlowExpired, nobody: ui.SettingsNoMethod, traitGroup: ui.Profile, missing: "There is no settings flow of this id.",
-			step: 200, repeats: true, invalidStatus: 303,
+			step: 200, repeats: true, invalidStatus: 303, refusedStart: 500, bareErrors400: true,
 			order: ui.SettingsOrder,
 		},
 		Recovery: {
@@ -82,6 +90,7 @@ func kinds() map[Kind]*kind {
 
 			expired: ui.RecoveryFlowExpired, nobody: ui.RecoveryNoMethod,
 			step: 200, invalidStatus: 303, primary: true, padded: true, renewsViolated: true, repeats: true,
+			refusedStart: 500, plainStart: true, bareErrors400: true,
 			missing: "There is no recovery flow of this id.",
 		},
 		Verification: {
@@ -92,6 +101,7 @@ func kinds() map[Kind]*kind {
 
 			expired: ui.VerificationFlowExpired, nobody: ui.VerificationNoMethod,
 			step: 200, byAccept: true, invalidStatus: 303, primary: true, strict: true, padded: true, plain: true, renewsExpired: true,
+			refusedStart: 500, plainStart: true, bareErrors400: true,
 			missing: "There is no verification flow of this id.",
 		},
 	}

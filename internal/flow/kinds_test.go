@@ -95,9 +95,9 @@ func TestGuardsStandInTheOrderThatClientsSee(t *testing.T) {
 	before(t, "login submit", all[Login].submit, "loadForSubmit", "refuseSecondLogin", "requireFirstFactor", "checkExpiry")
 	before(t, "registration start", all[Registration].start, "checkReturnTo", "checkEnabled", "refuseSession")
 	before(t, "registration submit", all[Registration].submit, "refuseSession", "loadForSubmit")
-	before(t, "settings start", all[Settings].start, "requireSessionToStart", "requireLevel")
-	before(t, "settings fetch", all[Settings].fetch, "requireSession", "loadForFetch", "requireSameIdentity", "requireLevel", "checkFetchExpiry")
-	before(t, "settings submit", all[Settings].submit, "requireSession", "loadForSubmit", "requireSameIdentity", "requireLevel")
+	before(t, "settings start", all[Settings].start, "requireSessionToStart", "requireLevelToStart")
+	before(t, "settings fetch", all[Settings].fetch, "requireSession", "loadForFetch", "requireSameIdentity", "requireLevelToRead", "checkFetchExpiry")
+	before(t, "settings submit", all[Settings].submit, "requireSession", "loadForSubmit", "requireSameIdentity", "requireLevelToSubmit")
 	before(t, "recovery start", all[Recovery].start, "checkEnabled", "refuseSession")
 	before(t, "recovery submit", all[Recovery].submit, "loadForSubmit", "refuseSessionWithoutCode")
 	for _, k := range []Kind{Registration, Recovery, Verification} {

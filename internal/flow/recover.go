@@ -22,10 +22,20 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	if i.State != identity.Active {
 		return r.replace(ctx, ui.New(ui.LoginIdentityDisabled), problem.BadRequest("The account was switched off.").Named(problem.IdentityDisabled))
 	}
+	before := *r.flow
 	r.Session = nil // a recovery never renews a session that the browser brought
-	s, token := r.signIn(i, result.Method)
+	s, token := r.signIn(i, result.Method, false)
 	r.flow.State, r.flow.Active, r.flow.Messages, r.flow.FieldMessages, r.flow.Values = PassedChallenge, step.Method, nil, nil, nil
 	r.flow.IdentityID = &i.ID
+	proved(i, result.Effects.Verified, r.now)
+	// Before the session is stored: a hook that fails leaves nobody signed in, and
+	// revoking the other sessions spares the new one.
+	hooks := r.SelfService.Flows.ByKind(string(Recovery)).After.Hooks
+	refused, err := r.tell(ctx, hooks, isWebHook, occasion{identity: i}, nil)
+	if refused != nil || err != nil {
+		r.flow = &before
+		return r.refusedBy(ctx, refused, err)
+	}
 	if r.client() == Browser {
 		r.rebind()
 	}
@@ -83,8 +93,10 @@ func (r *run) settingsAfterRecovery(ctx context.Context, s *session.Session) (*F
 	until := r.now.Add(r.SelfService.Flows.ByKind(string(Settings)).PrivilegedSessionMaxAge)
 	moment := ui.Moment("privileged_session_expires_at", until)
 	f.Messages = []ui.Message{ui.New(ui.RecoverySucceeded, slices.Concat(moment, []any{"privilegedSessionExpiresAt", moment[1]})...)}
-	_, err := sub.prepare(ctx)
-	return f, err
+	if _, err := sub.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return f, sub.beforeHooks(ctx)
 }
 
 // continued is the address of this request as that of the journey that follows:

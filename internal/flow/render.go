@@ -70,8 +70,9 @@ func (r *run) nodes(ctx context.Context, s *schema.Schema) (ui.Nodes, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range r.offered() {
-		if !r.flow.shows(step) {
+	link := r.flow.Linking()
+	for _, step := range r.arranged() {
+		if !r.flow.shows(step) || link != nil && link.hides(step.Method) {
 			continue
 		}
 		more, err := step.render(ctx, View{Setup: r.Setup, Flow: r.flow, Schema: s, Identity: account, Facts: r.flow.Facts[step.Method], Recent: r.Session != nil && r.recent()})
@@ -94,6 +95,9 @@ func (r *run) nodes(ctx context.Context, s *schema.Schema) (ui.Nodes, error) {
 	}
 	if r.flow.Stage() == Prove && r.flow.State == ChooseMethod && r.unsorted() {
 		nodes = slices.Concat(nodes.WithGroup(ui.IdentifierFirst), nodes.WithGroup(ui.Default), rest(nodes))
+	}
+	if link != nil {
+		link.arrange(nodes)
 	}
 	last := r.below(&nodes)
 	if r.kind.order != nil && !r.unsorted() {
@@ -128,6 +132,20 @@ func (r *run) below(nodes *ui.Nodes) ui.Nodes {
 	last := nodes.WithGroup(groups...)
 	nodes.Remove(func(n ui.Node) bool { return slices.Contains(groups, n.Group) })
 	return last
+}
+
+// arranged are the steps that are offered, those that only accompany the screen
+// of a code behind it.
+func (r *run) arranged() []*Step {
+	steps := r.offered()
+	if r.flow.State != SentEmail {
+		return steps
+	}
+	beside := func(s *Step) bool { return s.Companion && s.Method != r.flow.Active }
+	return slices.Concat(
+		slices.DeleteFunc(slices.Clone(steps), beside),
+		slices.DeleteFunc(slices.Clone(steps), func(s *Step) bool { return !beside(s) }),
+	)
 }
 
 // Faulty says whether the form shows that something was wrong.
@@ -197,10 +215,14 @@ func (v View) IdentifierLabel() ui.Message {
 	return ui.New(ui.LabelID)
 }
 
-// TraitNodes are the inputs of an identity schema's traits in document order.
+// TraitNodes are the inputs of an identity schema's traits in document order. Hidden
+// traits have none.
 func TraitNodes(s *schema.Schema, g ui.Group) ui.Nodes {
 	var nodes ui.Nodes
 	for _, f := range s.Fields() {
+		if f.Extension.Hidden {
+			continue
+		}
 		nodes = append(nodes, ui.TraitField(ui.TraitSpec{
 			Name: f.Name, JSONType: f.Type, Format: f.Format, Title: f.Title, Enum: f.Enum,
 			Pattern: f.Pattern, Required: f.Required, Disabled: f.Disabled, Group: g,

@@ -108,6 +108,7 @@ func TestReturnToLeadsToTheListAndNowhereElse(t *testing.T) {
 		{"down and further up", "https://a.example.com/app/y/../../x", forbidden},
 		{"dots that stay inside", "https://a.example.com/app/y/../x", "https://a.example.com/app/y/../x"},
 		{"a path in front", "https://a.example.com/x/app", forbidden},
+		{"dots back into an allowed path", "https://a.example.com/x/../app", forbidden},
 		{"dots out of the journeys", "https://id.cardea.test/self-service/../admin", forbidden},
 		{"no path where one is needed", "https://exact.test:8443", forbidden},
 		{"another native app", "myapp://other/done", forbidden},

@@ -157,14 +157,9 @@ func hooksOf(hooks []config.Hook) hookNames {
 	return names
 }
 
-// after gives the hooks that follow a success: the method's own, else those of
-// all methods; the two lists are never merged.
+// after gives the names of the hooks that follow a success: see afterHooks.
 func (s *Setup) after(k Kind, method string) hookNames {
-	after := s.SelfService.Flows.ByKind(string(k)).After
-	if own, ok := after.Methods[method]; ok && len(own.Hooks) > 0 {
-		return hooksOf(own.Hooks)
-	}
-	return hooksOf(after.Hooks)
+	return hooksOf(s.afterHooks(k, method))
 }
 
 // defaultReturn is where a journey leads that did not ask for a place.

@@ -18,6 +18,7 @@ const (
 	Prove       Stage = "prove"       // login: prove it, one of the methods of that account
 	Alone       Stage = "alone"       // login: one method has the form for itself
 	Shown       Stage = "shown"       // settings: one method shows what only a recent sign-in may see
+	Complete    Stage = "complete"    // registration: what a provider did not tell
 	Profile     Stage = "profile"     // registration: tell about yourself
 	Credentials Stage = "credentials" // registration: choose how to sign in from now on
 )
@@ -39,7 +40,7 @@ func (f *Flow) Stage() Stage { return f.stage().Stage }
 // Offers says whether a method is among those of the screen.
 func (f *Flow) Offers(method string) bool {
 	s := f.stage()
-	return s.Stage != Prove && s.Stage != Alone || slices.Contains(s.Methods, method)
+	return s.Stage != Prove && s.Stage != Alone && s.Stage != Complete || slices.Contains(s.Methods, method)
 }
 
 // Reveals says whether the flow is at the stage Shown of a method.
@@ -64,6 +65,9 @@ func (f *Flow) enter(s Stage, methods ...string) error {
 // firstScreen enters the first of several screens, where the configuration asks
 // for several.
 func (r *run) firstScreen() error {
+	if r.flow.Linking() != nil {
+		return nil // it is known who it has to be
+	}
 	style := r.SelfService.Flows.ByKind(string(r.kind.name)).Style
 	switch {
 	case r.kind.name == Registration && style == "profile_first":
@@ -87,7 +91,7 @@ func (f *Flow) shows(s *Step) bool {
 		return s.FirstScreen
 	case Prove:
 		return s.Catches || f.Offers(s.Method)
-	case Alone:
+	case Alone, Complete:
 		return f.Offers(s.Method)
 	}
 	return !s.FirstScreenOnly

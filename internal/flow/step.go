@@ -30,6 +30,7 @@ const (
 // CSRFRule says whether a submission carries the anti-CSRF token.
 type CSRFRule struct {
 	Exempt string // why no token is needed; "" means that it is
+	Unless string // a field with which it is needed all the same
 }
 
 // Spec is what the pipeline has to know of a step without asking it.
@@ -60,6 +61,8 @@ type Spec struct {
 	// Link is the query parameter with which links in mails lead to the step. Such
 	// a link is opened by a page, whoever began the flow.
 	Link string
+	// TraitsLater steps take traits along that they judge when they know the rest.
+	TraitsLater bool
 	// Accepts says whether the step takes part in this flow at all (a password
 	// has no say in a second-factor login); nil means always.
 	Accepts func(*Flow) bool
@@ -133,6 +136,8 @@ type Typed[In any] struct {
 	// Open is Submit for a link in a mail; nil when opening the link is as good as
 	// sending the form.
 	Open func(context.Context, *Exec, In) (Result, error)
+	// Resume judges how a browser came back that a Leave has sent away.
+	Resume func(context.Context, *Exec, Back) (Result, error)
 	// Send starts the step on behalf of somebody whose address is known: the
 	// verification after a registration, a code for the only second factor. An
 	// Await without a state says that the method does not reach the address; without
@@ -151,6 +156,7 @@ type Step struct {
 	render  func(context.Context, View) (ui.Nodes, error)
 	submit  func(context.Context, *Exec, map[string]any) (Result, error)
 	open    func(context.Context, *Exec, map[string]any) (Result, error)
+	resume  func(context.Context, *Exec, Back) (Result, error)
 	send    func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
 	usable  func(*Setup, *identity.Identity) bool
 }
@@ -172,6 +178,7 @@ func Of[In any](t Typed[In]) *Step {
 		prepare: t.Prepare,
 		render:  t.Render,
 		send:    t.Send,
+		resume:  t.Resume,
 		usable:  t.Usable,
 		submit:  bound(t.Submit),
 	}
@@ -214,6 +221,8 @@ type Proved struct {
 	State   State // of the flow from now on; "" keeps it
 	Facts   any   // of the step's method, also when the login ends otherwise; nil keeps them
 	Effects Effects
+	// Fresh proofs make a new session also for whoever is signed in already.
+	Fresh bool
 }
 
 // NewIdentity ends a registration: Exec.Identity completed with a credential.
@@ -277,6 +286,11 @@ type Rejected struct {
 	Fields []FieldMessage
 	Soft   bool
 	Over   bool // also the success of an earlier submission leaves the form
+	// Stage is the screen to show from now on, with Method alone; "" keeps it.
+	Stage  Stage
+	Method string
+	Values map[string]any // replaces what fields show; nil keeps it
+	Facts  any            // of Method; nil keeps them
 }
 
 func (Proved) result()        {}

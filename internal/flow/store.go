@@ -18,6 +18,7 @@ type Tx interface {
 	SessionWriter
 	FlowWriter
 	SideWriter
+	ExchangeWriter
 }
 
 // Store is what the engine needs of storage beside its transactions.
@@ -32,8 +33,7 @@ type Store interface {
 	CreateFlow(ctx context.Context, f *Flow) error
 	// CreateError keeps the public part of an error for the error page.
 	CreateError(ctx context.Context, id uuid.UUID, p *problem.Error, now time.Time) error
-	// CreateExchange keeps the hash of the init half of a session token exchange.
-	CreateExchange(ctx context.Context, flowID uuid.UUID, initHash []byte, expiresAt time.Time) error
+	ExchangeStore
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)
@@ -66,7 +66,10 @@ type SideWriter interface {
 type IdentityWriter interface {
 	Identity(id uuid.UUID) (*identity.Identity, error) // with credentials and addresses; ErrNotFound
 	CreateIdentity(i *identity.Identity) error         // *problem.ConflictError when a unique value is taken
-	UpdateIdentity(i *identity.Identity) error         // replaces row, credentials and addresses; ErrNotFound, *problem.ConflictError
+	// TryIdentity does the work of CreateIdentity; nothing of it stays unless keep is
+	// set. How many statements run does not depend on keep.
+	TryIdentity(i *identity.Identity, keep bool) error
+	UpdateIdentity(i *identity.Identity) error // replaces row, credentials and addresses; ErrNotFound, *problem.ConflictError
 }
 
 // SessionWriter changes sessions.

@@ -3,10 +3,12 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/google/uuid"
 
 	"cardea/internal/identity"
+	"cardea/internal/identity/schema"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
 	"cardea/internal/ui"
@@ -97,6 +99,11 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
+	return r.act(ctx, x, step, tree, result)
+}
+
+// act does what a step's judgement asks for. tree is what was submitted.
+func (r *run) act(ctx context.Context, x *Exec, step *Step, tree map[string]any, result Result) *Answer {
 	switch result := result.(type) {
 	case Rejected:
 		if r.kind.name == Login {
@@ -123,6 +130,10 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 		return r.goElsewhere(r.uiURL(r.kind.name, r.flow.ID))
 	case Replaced:
 		return r.replace(ctx, result.Why, nil)
+	case Leave:
+		return r.leave(ctx, step, result)
+	case Switch:
+		return r.branch(ctx, step, result)
 	}
 	return r.forward(ctx, problem.Internal(nil))
 }
@@ -131,7 +142,7 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 // rejection that shows what was typed.
 func (r *run) fit(x *Exec, step *Step, body *payload.Body) (map[string]any, *Rejected, error) {
 	shape := step.shape.With("transient_payload", &payload.Shape{Type: payload.Object, Open: true})
-	if step.Traits {
+	if step.Traits || step.TraitsLater {
 		shape = shape.With("traits", x.Schema.TraitsShape())
 	}
 	tree := body.Fit(shape)
@@ -158,6 +169,15 @@ func (r *run) fit(x *Exec, step *Step, body *payload.Body) (map[string]any, *Rej
 	if step.Traits {
 		if err := r.applyTraits(x, tree["traits"], &rejected); err != nil {
 			return nil, nil, err
+		}
+	}
+	if step.TraitsLater {
+		if x.Raw, _ = tree["traits"].(map[string]any); x.Raw != nil {
+			refused, err := x.Schema.Guard(x.Raw, nil)
+			if err != nil {
+				return nil, nil, err
+			}
+			rejectTraits(refused, &rejected)
 		}
 	}
 	if len(rejected.Fields)+len(rejected.Form) > 0 {
@@ -192,6 +212,21 @@ func (r *run) applyTraits(x *Exec, traits any, rejected *Rejected) error {
 		traits = map[string]any{}
 	}
 	x.Raw, _ = traits.(map[string]any)
+	if x.Raw != nil {
+		// Only people are held back: what a method derives from elsewhere (a provider's
+		// claims, an operator) does not come this way.
+		var before json.RawMessage
+		if r.kind.name == Settings && x.Identity != nil {
+			before = x.Identity.Traits
+		}
+		refused, err := x.Schema.Guard(x.Raw, before)
+		if err != nil {
+			return err
+		}
+		if rejectTraits(refused, rejected); len(refused) > 0 {
+			return nil
+		}
+	}
 	raw, err := json.Marshal(traits)
 	if err != nil {
 		return err
@@ -200,10 +235,7 @@ func (r *run) applyTraits(x *Exec, traits any, rejected *Rejected) error {
 	if err != nil {
 		return err
 	}
-	for _, v := range violations {
-		rejected.Fields = append(rejected.Fields, FieldMessage{Node: payload.Name(v.Path...), Message: ui.Stored{ID: ui.MessageID(v.ID), Context: v.Context}.Message()})
-	}
-	if len(violations) > 0 {
+	if rejectTraits(violations, rejected); len(violations) > 0 {
 		return nil
 	}
 	id, err := uuid.NewRandomFromReader(r.rand)
@@ -217,6 +249,13 @@ func (r *run) applyTraits(x *Exec, traits any, rejected *Rejected) error {
 	x.Identity = identity.New(id, x.Schema.ID(), r.now)
 	identity.Apply(x.Identity, *derived, r.now, r.newID)
 	return nil
+}
+
+// rejectTraits tells what is wrong with traits.
+func rejectTraits(violations []schema.Violation, rejected *Rejected) {
+	for _, v := range violations {
+		rejected.Fields = append(rejected.Fields, FieldMessage{Node: payload.Name(v.Path...), Message: ui.Stored{ID: ui.MessageID(v.ID), Context: v.Context}.Message()})
+	}
 }
 
 // newID draws a random id.
@@ -234,7 +273,8 @@ func missing(v payload.Violation) FieldMessage {
 // checkCSRF protects browsers by the token and native clients by refusing what
 // only browsers send.
 func (r *run) checkCSRF(step *Step, body *payload.Body) error {
-	if step.CSRF.Exempt != "" || r.flow.handedOut() {
+	exempt := step.CSRF.Exempt != "" && (step.CSRF.Unless == "" || body.First(step.CSRF.Unless) == "")
+	if exempt || r.flow.handedOut() {
 		return nil
 	}
 	if r.flow.Type == API {
@@ -281,9 +321,27 @@ func (r *run) reject(ctx context.Context, why Rejected) *Answer {
 	}
 	r.flow.Messages = append(r.flow.Messages, why.Form...)
 	r.flow.FieldMessages = append(r.flow.FieldMessages, why.Fields...)
+	if why.Values != nil {
+		r.flow.Values = why.Values
+	}
+	if why.Stage != "" {
+		r.flow.Active = why.Method
+		if err := errors.Join(r.flow.enter(why.Stage, why.Method), r.flow.remember(why.Method, why.Facts)); err != nil {
+			return r.forward(ctx, err)
+		}
+	}
 	r.flow.UpdatedAt = r.now
-	if err := r.store.Write(ctx, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
+	err := r.store.Write(ctx, func(tx Tx) error {
+		if err := r.handIn(tx, nil); err != nil {
+			return err
+		}
+		return tx.UpdateFlow(r.flow)
+	})
+	if err != nil {
 		return r.forward(ctx, err)
+	}
+	if r.handed != nil {
+		return r.toApp(ctx, r.kind.name == Registration)
 	}
 	status := 400
 	if why.Soft {
@@ -305,5 +363,5 @@ func (r *run) sendsPageBack(why Rejected) bool {
 	if why.Soft {
 		return r.navigates()
 	}
-	return r.flow.Type == Browser && !r.JSON
+	return (r.flow.Type == Browser || r.returned) && !r.JSON
 }

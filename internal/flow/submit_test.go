@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +91,24 @@ func TestChecksOfASubmissionComeInTheOrderThatClientsSee(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+func TestWhoIsSignedInIsSentOnToJourneysOnly(t *testing.T) {
+	h := newHouse(t, "")
+	g := h.guest(page).as(h.session(h.person("ann@cardea.test"), session.AAL1))
+	const own = "https://id.cardea.test/self-service/"
+	for to, want := range map[string]string{
+		own + "settings":                 own + "settings",
+		own + "../admin":                 "https://www.cardea.test/home",
+		own + "%2e%2e/admin":             "https://www.cardea.test/home",
+		"https://app.cardea.test/inside": "https://www.cardea.test/home",
+		"https://evil.test/":             "https://www.cardea.test/home",
+	} {
+		a := g.postTo(flow.Registration, "flow="+uuid.NewString()+"&return_to="+url.QueryEscape(to), stub)
+		if a.Status != 302 || a.Location != want {
+			t.Errorf("with %s: answered %d to %s, want %s", to, a.Status, a.Location, want)
 		}
 	}
 }

@@ -53,6 +53,11 @@ func (r *run) verifies(i *identity.Identity) *Step {
 // newVerification is beginVerification for a browser that keeps its anti-CSRF
 // token.
 func (r *run) newVerification(ctx context.Context, i *identity.Identity, s *session.Session) (*begun, error) {
+	return r.verificationWith(ctx, i, s, func(*Exec, *Effects) {})
+}
+
+// verificationWith is newVerification with a last word on what is sent.
+func (r *run) verificationWith(ctx context.Context, i *identity.Identity, s *session.Session, edit func(*Exec, *Effects)) (*begun, error) {
 	step := r.verifies(i)
 	if step == nil {
 		return nil, nil
@@ -76,6 +81,7 @@ func (r *run) newVerification(ctx context.Context, i *identity.Identity, s *sess
 	if err := sub.proceed(step, w); err != nil {
 		return nil, err
 	}
+	edit(x, &w.Effects)
 	p, err := r.ready(ctx, sub.flow, w.Effects)
 	if err != nil {
 		return nil, err
@@ -244,6 +250,9 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 	})
 	if err != nil {
 		return r.tooLate(ctx, step, before, err)
+	}
+	if a := r.verificationHooks(ctx, result.Address, waiting != nil); a != nil {
+		return a
 	}
 	return r.progress(ctx, true)
 }

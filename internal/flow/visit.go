@@ -35,10 +35,14 @@ type Visit struct {
 	Token   string           // the session token that was presented, "" for none
 
 	Get        bool   // the request is a GET
+	Method     string // of the request
 	Continuity string // the continuity cookie, "" for none
 
 	Origin  string   // header Origin
 	Cookies []string // names of all cookies that were sent
+	// AllCookies gives the values of all cookies by name; the last one of a name
+	// counts. Only web hooks are told them. Nil for none.
+	AllCookies func() map[string]string
 
 	// Headers are those of the request that the operator lets hooks and messages
 	// see, by canonical name.

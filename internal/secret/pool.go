@@ -53,6 +53,7 @@ type Pool struct {
 	memory  int64
 
 	mu      sync.Mutex
+	started uint64
 	running Weight
 	waiting list.List // of *ticket
 }
@@ -91,6 +92,13 @@ func (p *Pool) Do(ctx context.Context, w Weight, fn func() error) error {
 	}
 	defer p.release(w)
 	return fn()
+}
+
+// Started is how many pieces of work were let in since the pool was made.
+func (p *Pool) Started() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.started
 }
 
 // Waiting is how many callers wait, for metrics.
@@ -165,6 +173,7 @@ func (p *Pool) fits(w Weight) bool {
 }
 
 func (p *Pool) take(w Weight) {
+	p.started++
 	p.running.Threads += w.Threads
 	p.running.Memory += w.Memory
 }

@@ -149,6 +149,7 @@ func TestNewEvidenceRenewsASession(t *testing.T) {
 	if len(before.Methods) != 1 {
 		t.Errorf("renewing a copy changed the original: %v", before.Methods)
 	}
+	before.Methods = append(make([]session.Method, 0, 4), before.Methods...)
 	one, two := before, before
 	one.Renew(method("totp/aal2"), later, time.Hour)
 	two.Renew(method("code/aal1"), later, time.Hour)

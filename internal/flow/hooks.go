@@ -1,0 +1,336 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"cardea/internal/config"
+	"cardea/internal/identity"
+	"cardea/internal/problem"
+	"cardea/internal/session"
+)
+
+// Web hooks: calls to systems that the operator named, at the points of a journey
+// where the kind has them (section 11 of the reference of methods). A call never
+// happens inside a transaction.
+
+const hookWeb = "web_hook"
+
+// Hooks makes the calls of web hooks.
+type Hooks interface {
+	// Call makes one call. The answer is never nil without an error. A hook whose
+	// answer is ignored is on its way when Call returns and its failure is nobody's
+	// error. An error is a *problem.Error: 502 for an answer that a hook must not
+	// give, 504 for none in time, 500 for everything else.
+	Call(ctx context.Context, set *Setup, settings json.RawMessage, about HookCall) (*HookAnswer, error)
+}
+
+// HookCall is what a web hook is told.
+type HookCall struct {
+	Page     *Page              // the flow as its client would see it now
+	Identity *identity.Identity // nil for nobody
+	Session  *session.Session   // nil for none
+	Now      time.Time
+	// Unheard calls are made as if the hook's answer were to be ignored.
+	Unheard bool
+
+	// The request of the client that got the journey here.
+	Method  string
+	URL     string
+	Headers map[string][]string // those that hooks may see, by canonical name
+	Cookies map[string]string
+}
+
+// HookAnswer is what a web hook wants. The zero value lets the journey go on.
+type HookAnswer struct {
+	Refused *Rejected       // ends the journey here, with these messages
+	Change  *IdentityChange // nil leaves the identity alone
+}
+
+// IdentityChange is what a web hook wants changed. A field that is given replaces
+// what is there; nil and "" stand for what is not given.
+type IdentityChange struct {
+	SchemaID       string
+	State          identity.State
+	ExternalID     *string
+	Traits         json.RawMessage
+	MetadataPublic json.RawMessage
+	MetadataAdmin  json.RawMessage
+	// Verifiable says how far the proofs of addresses are. Which addresses there are
+	// is the schema's decision: others are passed over.
+	Verifiable []identity.VerifiableAddress
+}
+
+// occasion is what hooks are told besides the flow and the request.
+type occasion struct {
+	identity *identity.Identity
+	session  *session.Session
+	begins   bool // the flow is being created: nobody has submitted anything
+	unheard  bool // nobody waits for the answer
+}
+
+// mode is how much a web hook's answer counts.
+type mode struct {
+	CanInterrupt bool `json:"can_interrupt"`
+	Response     struct {
+		Parse bool `json:"parse"`
+	} `json:"response"`
+}
+
+// interrupts says whether a hook may end the journey or change the identity.
+func interrupts(h config.Hook) bool {
+	var m mode
+	return h.Name == hookWeb && json.Unmarshal(h.Config, &m) == nil && (m.CanInterrupt || m.Response.Parse)
+}
+
+// reports is every other web hook: its answer is an acknowledgement at most.
+func reports(h config.Hook) bool { return h.Name == hookWeb && !interrupts(h) }
+
+func isWebHook(h config.Hook) bool { return h.Name == hookWeb }
+
+// ownHooks are the hooks of a method alone. Hooks that act before something is
+// stored are looked for here only, as the contract has it.
+func (s *Setup) ownHooks(k Kind, method string) []config.Hook {
+	return s.SelfService.Flows.ByKind(string(k)).After.Methods[method].Hooks
+}
+
+// afterHooks are the hooks that follow a success: the method's own, else those of
+// all methods; the two lists are never merged.
+func (s *Setup) afterHooks(k Kind, method string) []config.Hook {
+	if own := s.ownHooks(k, method); len(own) > 0 {
+		return own
+	}
+	return s.SelfService.Flows.ByKind(string(k)).After.Hooks
+}
+
+// tell calls the hooks that meet a condition, in their order, and ends with the
+// first one that fails or refuses. change is called for each answer that changes
+// the identity; nil passes such answers over.
+func (r *run) tell(ctx context.Context, hooks []config.Hook, which func(config.Hook) bool, o occasion, change func(*IdentityChange) (*Rejected, error)) (*Rejected, error) {
+	for _, h := range hooks {
+		if !which(h) {
+			continue
+		}
+		if r.hooks == nil {
+			return nil, problem.Internal(errors.New("web hooks are configured, and nobody is there to call them"))
+		}
+		about, err := r.briefing(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := r.hooks.Call(ctx, r.Setup, h.Config, about)
+		if err != nil {
+			return nil, err
+		}
+		if answer.Refused != nil {
+			return answer.Refused, nil
+		}
+		if answer.Change == nil || change == nil {
+			continue
+		}
+		if refused, err := change(answer.Change); refused != nil || err != nil {
+			return refused, err
+		}
+	}
+	return nil, nil
+}
+
+// briefing is the account of the journey that a hook is given.
+func (r *run) briefing(ctx context.Context, o occasion) (HookCall, error) {
+	page, err := r.page(ctx)
+	if err != nil {
+		return HookCall{}, err
+	}
+	if !o.begins {
+		f := *r.flow
+		if len(f.Transient) == 0 {
+			f.Transient = json.RawMessage(`{}`)
+		}
+		page.Flow, page.Transient = &f, true
+	}
+	about := HookCall{
+		Page: page, Identity: o.identity, Session: o.session, Now: r.now, Unheard: o.unheard,
+		Method: r.Method, URL: r.URL, Headers: r.Headers,
+	}
+	if r.AllCookies != nil {
+		about.Cookies = r.AllCookies()
+	}
+	return about, nil
+}
+
+// ask is tell for hooks whose refusal is shown on the form; nil goes on.
+func (r *run) ask(ctx context.Context, hooks []config.Hook, which func(config.Hook) bool, o occasion, change func(*IdentityChange) (*Rejected, error)) *Answer {
+	refused, err := r.tell(ctx, hooks, which, o, change)
+	return r.refusedBy(ctx, refused, err)
+}
+
+// refusedBy answers to what hooks decided; nil goes on.
+func (r *run) refusedBy(ctx context.Context, refused *Rejected, err error) *Answer {
+	switch {
+	case err != nil:
+		return r.forward(ctx, r.failed(err))
+	case refused != nil:
+		return r.reject(ctx, *refused)
+	}
+	return nil
+}
+
+// failed gives the error of a hook the status that the contract has for errors
+// without one (section 3.6 of the HTTP reference): the envelope says 500, the
+// answer itself 400 to native clients and in the journeys of accounts.
+func (r *run) failed(err error) error {
+	p := asProblem(err)
+	if p.Status != 500 || p.ID != "" || r.flow.Type != API && !r.kind.bareErrors400 {
+		return p
+	}
+	statusless := *p
+	statusless.Status, statusless.Code = 400, 500
+	return &statusless
+}
+
+// errRefused is the cause of a start that a hook did not want.
+var errRefused = errors.New("the hook refused")
+
+// hookFailure is an error of a hook at the start of a journey.
+type hookFailure struct{ cause error }
+
+func (f *hookFailure) Error() string { return "a hook at the start: " + f.cause.Error() }
+func (f *hookFailure) Unwrap() error { return f.cause }
+
+// beforeHooks runs the hooks of a flow that is being created. Nothing is stored
+// yet, so there is no form that could show why one of them refuses.
+func (r *run) beforeHooks(ctx context.Context) error {
+	hooks := r.SelfService.Flows.ByKind(string(r.kind.name)).Before.Hooks
+	refused, err := r.tell(ctx, hooks, isWebHook, occasion{session: r.settingsSession(), begins: true}, nil)
+	switch {
+	case err != nil:
+		return &hookFailure{err}
+	case refused != nil:
+		return &hookFailure{problem.New(r.kind.refusedStart, "").With(errRefused)}
+	}
+	return nil
+}
+
+// settingsSession is whose settings are about to be changed; other journeys begin
+// without anybody.
+func (r *run) settingsSession() *session.Session {
+	if r.kind.name != Settings {
+		return nil
+	}
+	return r.Session
+}
+
+// notStarted answers to a flow that could not be created.
+func (r *run) notStarted(ctx context.Context, err error) *Answer {
+	var hook *hookFailure
+	if errors.As(err, &hook) && r.kind.plainStart {
+		return envelope(asProblem(hook.cause))
+	}
+	return r.forward(ctx, err)
+}
+
+// unborn is an identity as hooks see it that run before it is stored: the contract
+// tells them of nothing that storing gives.
+func unborn(i *identity.Identity) *identity.Identity {
+	seen := *i
+	seen.ID, seen.CreatedAt, seen.UpdatedAt = uuid.Nil, time.Time{}, time.Time{}
+	seen.VerifiableAddresses = slices.Clone(i.VerifiableAddresses)
+	for n := range seen.VerifiableAddresses {
+		a := &seen.VerifiableAddresses[n]
+		a.ID, a.CreatedAt, a.UpdatedAt = uuid.Nil, time.Time{}, time.Time{}
+	}
+	seen.RecoveryAddresses = slices.Clone(i.RecoveryAddresses)
+	for n := range seen.RecoveryAddresses {
+		a := &seen.RecoveryAddresses[n]
+		a.ID, a.CreatedAt, a.UpdatedAt = uuid.Nil, time.Time{}, time.Time{}
+	}
+	return &seen
+}
+
+// unstored is a session as hooks see it that run before it is stored: a new one
+// has no id yet.
+func (r *run) unstored(s *session.Session) *session.Session {
+	if r.renewed(s) {
+		return s
+	}
+	seen := *s
+	seen.ID = uuid.Nil
+	return &seen
+}
+
+// settleChange checks what a hook wants to make of an identity. apply does no slow
+// work and may run twice, also on the row as it is by then.
+func (r *run) settleChange(i *identity.Identity, c *IdentityChange) (apply func(*identity.Identity) error, refused *Rejected, err error) {
+	var derived *identity.Derived
+	if c.Traits != nil || c.SchemaID != "" {
+		schemaID, traits := c.SchemaID, c.Traits
+		if schemaID == "" {
+			schemaID = i.SchemaID
+		}
+		if traits == nil {
+			traits = i.Traits
+		}
+		s, err := r.Schema(schemaID)
+		if err != nil {
+			return nil, nil, err
+		}
+		valid, violations, err := s.Validate(traits)
+		if err != nil {
+			return nil, nil, problem.Internal(err)
+		}
+		if len(violations) > 0 {
+			refused := &Rejected{}
+			rejectTraits(violations, refused)
+			return nil, refused, nil
+		}
+		derived = valid
+	}
+	apply = func(i *identity.Identity) error { return r.applyChange(i, c, derived) }
+	tried := *i
+	tried.Credentials = nil // of a copy: nothing of the original is written to
+	tried.VerifiableAddresses = slices.Clone(i.VerifiableAddresses)
+	if err := apply(&tried); err != nil {
+		return nil, nil, problem.Internal(err) // the hook's mistake, not the person's
+	}
+	return apply, nil, nil
+}
+
+func (r *run) applyChange(i *identity.Identity, c *IdentityChange, derived *identity.Derived) error {
+	if c.SchemaID != "" {
+		i.SchemaID = c.SchemaID
+	}
+	if derived != nil {
+		identity.Apply(i, *derived, r.now, r.newID)
+	}
+	for _, given := range c.Verifiable {
+		given, err := given.Settled(r.now)
+		if err != nil {
+			return err
+		}
+		for n, row := range i.VerifiableAddresses {
+			if row.Via == given.Via && identity.NormalizeIdentifier(row.Value) == given.Value {
+				i.VerifiableAddresses[n].Verified, i.VerifiableAddresses[n].VerifiedAt, i.VerifiableAddresses[n].Status = given.Verified, given.VerifiedAt, given.Status
+			}
+		}
+	}
+	if c.MetadataPublic != nil {
+		i.MetadataPublic = c.MetadataPublic
+	}
+	if c.MetadataAdmin != nil {
+		i.MetadataAdmin = c.MetadataAdmin
+	}
+	if c.ExternalID != nil {
+		if err := i.SetExternalID(*c.ExternalID); err != nil {
+			return err
+		}
+	}
+	if c.State != "" {
+		return i.SetState(c.State, r.now)
+	}
+	return nil
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
+	"strconv"
 	"time"
 
 	"cardea/internal/account"
@@ -17,12 +18,14 @@ import (
 	"cardea/internal/config"
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
+	"cardea/internal/hook"
 	"cardea/internal/httpapi"
 	"cardea/internal/jsonnet"
 	"cardea/internal/method/code"
 	"cardea/internal/method/idfirst"
 	"cardea/internal/method/link"
 	"cardea/internal/method/lookup"
+	"cardea/internal/method/oidc"
 	"cardea/internal/method/password"
 	"cardea/internal/method/profile"
 	"cardea/internal/method/totp"
@@ -68,9 +71,11 @@ type App struct {
 	pool    *secret.Pool
 	tasks   *task.Runner
 	load    flow.Load
+	schemas *lastGood
 	setup   *setupHolder
 	jsonnet *jsonnet.Pool
 	post    *post
+	hooks   *hook.Runner
 	metrics http.Handler
 }
 
@@ -110,6 +115,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.load = documents(client)
+	a.schemas = keepLastGood(a.load, snapshot.Cardea.DataDir, o.Log)
 	catalogue, err := ui.NewCatalogue()
 	if err != nil {
 		return nil, err
@@ -120,23 +126,29 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.post = a.newPost()
+	a.hooks = a.newHooks()
 	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock}
 	mail := letters{rows.Tenant, a.setup.load, a.post.worker.Wake}
 	script, err := web.Files.ReadFile("js/webauthn.js")
 	if err != nil {
 		return nil, err
 	}
+	federation, err := a.newFederation(snapshot)
+	if err != nil {
+		return nil, err
+	}
 	engine := flow.New(flow.Options{
 		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
-		Composer: a.post.composer,
-		Steps:    steps(hashing, asks, webauthn.Method{Integrity: web.Integrity(script)}, o),
-		Floor:    failureFloor,
+		Composer: a.post.composer, Hooks: a.hooks,
+		Steps: steps(hashing, asks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
+		Floor: failureFloor,
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet}
 	metrics := telemetry.NewMetrics()
 	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Errors: rows, Identities: rows, AdminSessions: rows, Importer: importer{hashing},
+		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier:   mail,
 		Tokenizer: templates.find, WebAuthnJS: script,
 		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
@@ -155,17 +167,17 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 }
 
 // steps are the methods' steps in the order in which they are offered.
-func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, keys webauthn.Method, o Options) []*flow.Step {
+func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, keys webauthn.Method, federation *oidc.Method, o Options) []*flow.Step {
 	method := password.Method{
 		Hashing:  hashing,
 		Breaches: breaches(asks, o),
 	}
-	return slices.Concat(profile.Steps(), method.Steps(), code.Steps(), link.Steps(), totp.Steps(), keys.Steps(), lookup.Steps(), idfirst.Steps())
+	return slices.Concat(profile.Steps(), method.Steps(), federation.Steps(), code.Steps(), link.Steps(), totp.Steps(), keys.Steps(), lookup.Steps(), idfirst.Steps())
 }
 
 // use puts a configuration in force.
 func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
-	setup, err := flow.Compile(ctx, snapshot, a.load)
+	setup, err := flow.Compile(ctx, snapshot, a.schemas.load)
 	if err != nil {
 		return err
 	}
@@ -228,6 +240,7 @@ func (a *App) ready(ctx context.Context) error {
 
 // Close ends what New began.
 func (a *App) Close() error {
+	a.hooks.Close() // before what they need
 	a.post.deliverers.Close()
 	return errors.Join(a.jsonnet.Close(), a.db.Close())
 }

@@ -98,61 +98,53 @@ func ask(h http.Handler, path string, headers ...string) *httptest.ResponseRecor
 	return w
 }
 
-// lifespan is how long a login flow that is started now lives.
-func lifespan(t *testing.T, a *App) time.Duration {
-	t.Helper()
-	w := ask(a.Public, "/self-service/login/api")
-	var f struct {
-		IssuedAt  time.Time `json:"issued_at"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}
-	if err := json.Unmarshal(w.Body.Bytes(), &f); err != nil || w.Code != 200 {
-		t.Fatalf("the start of a login answered %d %s", w.Code, w.Body)
-	}
-	return f.ExpiresAt.Sub(f.IssuedAt)
+// settingsPage is where the configuration in force sends people who want to change
+// their password. Asking for it needs no database.
+func settingsPage(a *App) string {
+	return ask(a.Public, "/.well-known/change-password").Header().Get("Location")
 }
 
 func TestAChangedConfigurationIsInForceForTheNextRequest(t *testing.T) {
-	log := &said{}
-	a, path := start(t, log, Options{Migrate: true}, `selfservice: {flows: {login: {lifespan: 20m}}}`)
-	if got := lifespan(t, a); got != 20*time.Minute {
-		t.Fatalf("a login lives %s, want 20m", got)
+	page := func(name, more string) string {
+		return fmt.Sprintf("{selfservice: {flows: {settings: {ui_url: %q}}}%s}", "https://www.cardea.test/"+name, more)
 	}
+	log := &said{}
+	a, path := start(t, log, Options{Migrate: true}, page("first", ""))
+	want := func(t *testing.T, what, name string) {
+		t.Helper()
+		if got := settingsPage(a); got != "https://www.cardea.test/"+name {
+			t.Errorf("%s: the page is %s, want the %s one", what, got, name)
+		}
+	}
+	want(t, "at the start", "first")
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan bool)
 		go func() { a.watchConfig(ctx); close(done) }()
 		changed := func(text string) {
+			log.b.Reset()
 			write(t, path, text)
 			time.Sleep(3 * reloadInterval)
 			synctest.Wait()
 		}
-		changed(`selfservice: {flows: {login: {lifespan: 30m}}}`)
-		if got := lifespan(t, a); got != 30*time.Minute {
-			t.Errorf("a login lives %s, want the new 30m", got)
-		}
+		changed(page("second", ""))
+		want(t, "after a change", "second")
 		for name, text := range map[string]string{
 			"no yaml":                     "{",
-			"an unknown key":              `selfservice: {flows: {login: {lifespan: 40m, colour: red}}}`,
-			"a wrong value":               `selfservice: {flows: {login: {lifespan: soon}}}`,
-			"a schema that is not there":  `{selfservice: {flows: {login: {lifespan: 40m}}}, identity: {schemas: [{id: default, url: "file:///nowhere/schema.json"}]}}`,
-			"a schema that is no schema":  `{selfservice: {flows: {login: {lifespan: 40m}}}, identity: {schemas: [{id: default, url: "base64://e30x"}]}}`,
-			"no schema of the default id": `{selfservice: {flows: {login: {lifespan: 40m}}}, identity: {default_schema_id: other}}`,
+			"an unknown key":              page("third", ", colour: red"),
+			"a wrong value":               page("third", ", session: {lifespan: soon}"),
+			"a schema that is not there":  page("third", `, identity: {schemas: [{id: default, url: "file:///nowhere/schema.json"}]}`),
+			"a schema that is no schema":  page("third", `, identity: {schemas: [{id: default, url: "base64://e30x"}]}`),
+			"no schema of the default id": page("third", ", identity: {default_schema_id: other}"),
 		} {
-			log.b.Reset()
 			changed(text)
-			if got := lifespan(t, a); got != 30*time.Minute {
-				t.Errorf("%s: a login lives %s, want the old 30m", name, got)
-			}
+			want(t, name, "second")
 			if !strings.Contains(log.String(), "level=ERROR") {
 				t.Errorf("%s: the log says nothing: %s", name, log)
 			}
 		}
-		log.b.Reset()
-		changed(`{selfservice: {flows: {login: {lifespan: 50m}}}, serve: {public: {port: 9999}}, dsn: "sqlite:///elsewhere.db"}`)
-		if got := lifespan(t, a); got != 50*time.Minute {
-			t.Errorf("beside keys that cannot change a login lives %s, want the new 50m", got)
-		}
+		changed(page("fourth", `, serve: {public: {port: 9999}}, dsn: "sqlite:///elsewhere.db"`))
+		want(t, "beside keys that cannot change", "fourth")
 		for _, key := range []string{"serve.public.port", "dsn"} {
 			if !strings.Contains(log.String(), "key="+key+" ") {
 				t.Errorf("the log does not say that %s cannot change: %s", key, log)

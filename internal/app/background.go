@@ -41,7 +41,10 @@ func (a *App) background() *task.Runner {
 	s := a.config.Current()
 	return &task.Runner{
 		Store: a.db.System(), Clock: a.clock, Holder: a.holder(),
-		Jobs:   []task.Job{{Name: "janitor", Interval: s.Cardea.Janitor.Interval, Run: a.sweep}},
+		Jobs: []task.Job{
+			{Name: "janitor", Interval: s.Cardea.Janitor.Interval, Run: a.sweep},
+			{Name: "search index", Interval: searchInterval, Run: a.indexSearch},
+		},
 		Report: func(job string, err error) { a.log.Error("a background job failed", "job", job, "error", err) },
 	}
 }

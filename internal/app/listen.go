@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -34,11 +35,14 @@ var (
 // called once both ports accept connections; it may be nil.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	s := a.config.Current()
-	publicLn, err := listen(s.Serve.Public.Endpoint)
+	if err := a.checkAdmin(ctx, s); err != nil {
+		return err
+	}
+	publicLn, err := listen(s.Serve.Public.Endpoint, "")
 	if err != nil {
 		return fmt.Errorf("serve.public: %w", err)
 	}
-	adminLn, err := listen(s.Serve.Admin)
+	adminLn, err := listen(s.Serve.Admin, s.Cardea.Admin.ClientCA)
 	if err != nil {
 		return errors.Join(fmt.Errorf("serve.admin: %w", err), publicLn.Close())
 	}
@@ -53,6 +57,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 
 	servers := []*http.Server{
 		server(a.Public, publicTimeouts), server(a.Admin, adminTimeouts),
+	}
+	for _, s := range servers { // what clients do wrong before they have asked anything
+		s.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	}
 	failed := make(chan error, len(servers))
 	for i, ln := range []net.Listener{publicLn, adminLn} {
@@ -72,13 +79,16 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	return err
 }
 
+// shutdown closes all ports at once and gives all requests the same time to end.
 func shutdown(servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), graceful)
 	defer cancel()
-	var errs []error
-	for _, s := range servers {
-		errs = append(errs, s.Shutdown(ctx))
+	errs := make([]error, len(servers))
+	var all sync.WaitGroup
+	for i, s := range servers {
+		all.Go(func() { errs[i] = s.Shutdown(ctx) })
 	}
+	all.Wait()
 	return errors.Join(errs...)
 }
 
@@ -103,8 +113,9 @@ func unambiguous(h http.Handler) http.Handler {
 }
 
 // listen opens an endpoint: a TCP port or a Unix socket, with TLS when a pair is
-// configured.
-func listen(e config.Endpoint) (net.Listener, error) {
+// configured. clientCA is the file of the authorities whose client certificates are
+// verified; "" for none.
+func listen(e config.Endpoint, clientCA string) (net.Listener, error) {
 	ln, err := open(e)
 	if err != nil || !e.TLS.Enabled() {
 		return ln, err
@@ -113,9 +124,18 @@ func listen(e config.Endpoint) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tls: %w", err), ln.Close())
 	}
-	return tls.NewListener(ln, &tls.Config{
+	setup := &tls.Config{
 		MinVersion: tls.VersionTLS12, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"},
-	}), nil
+	}
+	if clientCA != "" {
+		// Whoever shows a certificate has to show a good one. Who needs to is decided
+		// by route: probes of the health need none.
+		setup.ClientAuth = tls.VerifyClientCertIfGiven
+		if setup.ClientCAs, err = authorities(clientCA); err != nil {
+			return nil, errors.Join(err, ln.Close())
+		}
+	}
+	return tls.NewListener(ln, setup), nil
 }
 
 func open(e config.Endpoint) (net.Listener, error) {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -38,6 +39,9 @@ func socketDir(t *testing.T) string {
 	return dir
 }
 
+// hear listens as a port does that asks nobody for a certificate.
+func hear(e config.Endpoint) (net.Listener, error) { return listen(e, "") }
+
 func TestASocketHasTheConfiguredModeAndOwner(t *testing.T) {
 	me, err := user.Current()
 	if err != nil {
@@ -49,7 +53,7 @@ func TestASocketHasTheConfiguredModeAndOwner(t *testing.T) {
 	}
 	for _, mode := range []fs.FileMode{0o600, 0o660, 0o755} {
 		path := filepath.Join(socketDir(t), "s")
-		ln, err := listen(config.Endpoint{Host: "unix:" + path, Socket: config.Socket{Mode: mode, Owner: me.Username, Group: group.Name}})
+		ln, err := hear(config.Endpoint{Host: "unix:" + path, Socket: config.Socket{Mode: mode, Owner: me.Username, Group: group.Name}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +76,7 @@ func TestASocketHasTheConfiguredModeAndOwner(t *testing.T) {
 func TestASocketOfNobodyIsNotServed(t *testing.T) {
 	for name, s := range map[string]config.Socket{"owner": {Owner: "nobody-has-this-name"}, "group": {Group: "nobody-has-this-name"}} {
 		path := filepath.Join(socketDir(t), "s")
-		if ln, err := listen(config.Endpoint{Host: "unix:" + path, Socket: s}); err == nil {
+		if ln, err := hear(config.Endpoint{Host: "unix:" + path, Socket: s}); err == nil {
 			_ = ln.Close()
 			t.Errorf("an unknown %s is served", name)
 		}
@@ -91,7 +95,7 @@ func TestASocketThatNobodyListensOnIsReplaced(t *testing.T) {
 	}
 	old.SetUnlinkOnClose(false)
 	endpoint := config.Endpoint{Host: "unix:" + path}
-	if ln, err := listen(endpoint); err == nil {
+	if ln, err := hear(endpoint); err == nil {
 		_ = ln.Close()
 		t.Fatal("a socket that somebody listens on was taken over")
 	}
@@ -103,7 +107,7 @@ func TestASocketThatNobodyListensOnIsReplaced(t *testing.T) {
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := listen(endpoint)
+	ln, err := hear(endpoint)
 	if err != nil {
 		t.Fatalf("a socket that was left behind is in the way: %v", err)
 	}
@@ -123,7 +127,7 @@ func TestWhatIsNoStreamSocketIsNotRemoved(t *testing.T) {
 	}
 	defer func() { _ = other.Close() }()
 	for name, path := range map[string]string{"a file": file, "another program's socket": datagrams, "a folder": dir} {
-		if ln, err := listen(config.Endpoint{Host: "unix:" + path}); err == nil {
+		if ln, err := hear(config.Endpoint{Host: "unix:" + path}); err == nil {
 			_ = ln.Close()
 			t.Errorf("%s was replaced", name)
 		}
@@ -181,11 +185,12 @@ func overwrite(t *testing.T, s config.TLS, key, cert []byte) {
 func serveTLS(t *testing.T, source config.TLS) func(network, address string) (net.Conn, error) {
 	t.Helper()
 	path := filepath.Join(socketDir(t), "s")
-	ln, err := listen(config.Endpoint{Host: "unix:" + path, TLS: source})
+	ln, err := hear(config.Endpoint{Host: "unix:" + path, TLS: source})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := server(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }), publicTimeouts)
+	s.ErrorLog = log.New(io.Discard, "", 0)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ln) }()
 	t.Cleanup(func() {
@@ -238,7 +243,7 @@ func TestAPairThatDoesNotFitIsRefused(t *testing.T) {
 		"no base64 for the key": {Key: config.PEMSource{Base64: "%"}, Cert: inline(key, cert).Cert},
 	} {
 		path := filepath.Join(socketDir(t), "s")
-		if ln, err := listen(config.Endpoint{Host: "unix:" + path, TLS: source}); err == nil {
+		if ln, err := hear(config.Endpoint{Host: "unix:" + path, TLS: source}); err == nil {
 			_ = ln.Close()
 			t.Errorf("%s is served", name)
 		}
@@ -367,7 +372,7 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	yaml := sockets(t)
 	a, _ := start(t, nil, Options{Migrate: true}, yaml)
 	for name, e := range map[string]config.Endpoint{"serve.public": a.config.Current().Serve.Public.Endpoint, "serve.admin": a.config.Current().Serve.Admin} {
-		ln, err := listen(e)
+		ln, err := hear(e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -377,7 +382,7 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 		_ = ln.Close()
 	}
 	for _, e := range []config.Endpoint{a.config.Current().Serve.Public.Endpoint, a.config.Current().Serve.Admin} {
-		ln, err := listen(e)
+		ln, err := hear(e)
 		if err != nil {
 			t.Errorf("a port stays open: %v", err)
 			continue

@@ -44,13 +44,14 @@ var layers = []layer{
 	{"apikey", []string{"problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
 	{"session", []string{"identity", "secret", "jose", "problem"}, "domain: no SQL, no HTTP, no configuration"},
 	{"flow", []string{"identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
-	{"method", []string{"flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch"}, "methods never know each other, the store or the wire"},
+	{"method", []string{"flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose"}, "methods never know each other, the store or the wire"},
+	{"hook", []string{"flow", "identity", "session", "ui", "config", "payload", "clock", "fetch", "jsonnet", "problem"}, "calls that the engine asks for, over the one way out"},
 	{"courier", []string{"flow", "identity", "config", "ui", "secret", "clock", "fetch", "jsonnet", "problem"}, "messages are written by journeys and sent by nobody else"},
 	{"task", []string{"clock"}, "background work is told what to do"},
 	{"store", []string{"apikey", "flow", "identity", "session", "ui", "problem", "clock"}, "rows of the domain, and nobody above it"},
 	{"httpapi", []string{"apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "an edge: never the store, never another edge"},
 	{"account", []string{"flow", "identity", "session", "ui", "config", "problem", "secret", "web"}, "an edge: a client of the journeys like any other"},
-	{"cli", []string{"apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock"}, "an edge that builds what it needs through app"},
+	{"cli", []string{"apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
 }
 
 // onlyFrom says which parts may import something that has one home.
@@ -78,6 +79,8 @@ var onlyFrom = []struct {
 	{"github.com/pquerna/otp", []string{"method/totp"}, "authenticator apps have one home"},
 	{"github.com/boombuler/barcode", []string{"method/totp"}, "authenticator apps have one home"},
 	{"github.com/wneessen/go-mail", []string{"courier"}, "mail has one home"},
+	{"github.com/coreos/go-oidc", []string{"method/oidc"}, "OpenID Connect has one home"},
+	{"golang.org/x/oauth2", []string{"method/oidc"}, "OAuth 2.0 has one home"},
 	{"github.com/go-webauthn/webauthn", []string{"method/webauthn"}, "WebAuthn has one home"},
 }
 

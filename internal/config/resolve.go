@@ -31,6 +31,7 @@ func (r resolver) resolve() error {
 	r.cookies()
 	r.sessions()
 	r.flows()
+	r.enumeration()
 	r.methods()
 	r.providers()
 	r.SelfService.AllowedReturnURLs = r.returnURLs()

@@ -295,6 +295,7 @@ type Cardea struct {
 	Janitor     CardeaJanitor
 	Session     CardeaSession
 	Admin       CardeaAdmin
+	Security    CardeaSecurity
 	WebAuthn    CardeaWebAuthn
 }
 
@@ -338,6 +339,13 @@ type CardeaSession struct {
 type CardeaAdmin struct {
 	Open     bool   // anybody who reaches it; also: every interface when serve.admin.host is left out
 	ClientCA string // file of the authorities whose client certificates open it; "" for none
+}
+
+// CardeaSecurity goes further than the contract.
+type CardeaSecurity struct {
+	// StrictEnumeration closes every journey that could tell whether an account
+	// exists. The settings of the contract that it includes are switched on with it.
+	StrictEnumeration bool
 }
 
 // CardeaWebAuthn says which authenticators new keys may be made with.

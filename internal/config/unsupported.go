@@ -20,7 +20,6 @@ func gaps() []gap {
 	)
 	return []gap{
 		{"ciphers", "the encryption of stored values cannot be chosen yet"},
-		{"clients.web_hook", "web hooks do not run yet"},
 		{"config", unused},
 		{"enterprise", unused},
 		{"feature_flags.legacy_oidc_registration_node_group", flag},
@@ -31,7 +30,6 @@ func gaps() []gap {
 		{"preview", "read consistency cannot be chosen yet"},
 		{"security.disallow_ref_in_identity_schemas", "references in identity schemas are not restricted yet"},
 		{"selfservice.methods.b2b", "organizations do not work yet"},
-		{"selfservice.methods.oidc", "other sign-in providers do not work yet"},
 		{"selfservice.methods.password.config.migrate_hook", "passwords of another system cannot be taken over yet"},
 		{"tracing", "traces are not sent yet"},
 	}
@@ -41,7 +39,6 @@ func gaps() []gap {
 func hookGaps() map[string]string {
 	const reason = "this hook does not run yet"
 	return map[string]string{
-		"web_hook":     reason,
 		"b2b_sso":      reason,
 		"organization": reason,
 	}

@@ -77,6 +77,9 @@ func kinds() []kind {
 			email: login,
 			sms:   append([]field{domain}, login...),
 		},
+		// These two are ours: the contract tells strangers on the form or not at all.
+		{name: "login_code_invalid", dir: "login_code/invalid", texts: invalid("login_code"), email: unknown},
+		{name: "registration_invalid", dir: "registration/invalid", texts: invalid("registration"), email: unknown, sms: unknown},
 		{
 			name: "registration_code_valid", dir: "registration_code/valid", texts: valid("registration_code"), headers: true,
 			email: append([]field{traits}, registration...),

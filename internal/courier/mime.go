@@ -3,6 +3,7 @@ package courier
 import (
 	"bytes"
 	"fmt"
+	"net/mail"
 
 	gomail "github.com/wneessen/go-mail"
 )
@@ -13,7 +14,7 @@ import (
 func (s sender) mail(e Envelope, to mailbox, l Letter) ([]byte, error) {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithEncoding(gomail.EncodingQP))
 	m.FromMailAddress(s.from.header(s.name))
-	if recipient := to.header(""); isASCII(recipient.Address) {
+	if recipient := to.header(""); isAddrSpec(recipient.Address) {
 		m.SetGenHeader("To", recipient.Address) // as it is shown, without angle brackets
 	} else {
 		m.ToMailAddress(recipient)
@@ -49,4 +50,11 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// isAddrSpec says whether an address may stand alone: in ASCII, and a dot-atom
+// before the "@" (RFC 5322, section 3.4.1).
+func isAddrSpec(address string) bool {
+	bare, err := mail.ParseAddress(address)
+	return err == nil && bare.Address == address && isASCII(address)
 }

@@ -89,7 +89,7 @@ func TestAMailCarriesEverythingAReaderAndARelayNeed(t *testing.T) {
 	}
 	decode := new(mime.WordDecoder)
 	for header, want := range map[string]string{
-		"Subject": "Ein Code für dich", "From": `Grüße, Inc. <no-reply@example.org>`, "To": "<person@example.com>", "Cc": "<desk@example.org>",
+		"Subject": "Ein Code für dich", "From": `Grüße, Inc. <no-reply@example.org>`, "To": "person@example.com", "Cc": "<desk@example.org>",
 		"Reply-To": `"Hilfe" <help@example.org>`, "X-Service": "größer", "Bcc": "", "User-Agent": "", "X-Mailer": "",
 		"Auto-Submitted": "auto-generated", "Message-Id": "<7d444840-9dc0-11d1-b245-5ffdce74fad2@example.org>", "Mime-Version": "1.0",
 	} {

@@ -5,7 +5,11 @@
 package jose
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 
@@ -72,4 +76,33 @@ func (k *Key) Sign(claims map[string]any) (string, error) {
 		return "", fmt.Errorf("prepare the key: %w", err)
 	}
 	return jwt.Signed(signer).Claims(claims).Serialize()
+}
+
+// ECKey is a key on P-256 in PEM (PKCS #8) that signs with ES256 under a key id.
+func ECKey(id, pemText string) (*Key, error) {
+	block, _ := pem.Decode([]byte(pemText))
+	if block == nil {
+		return nil, errors.New("the key is not in PEM")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, errors.New("the key is not a private key in PKCS #8")
+	}
+	key, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok || key.Curve != elliptic.P256() {
+		return nil, errors.New("the key is not one on the curve P-256")
+	}
+	return &Key{key: jose.JSONWebKey{Key: key, KeyID: id, Algorithm: "ES256"}}, nil
+}
+
+// Unverified reads claims of a token that nobody has checked: good for finding out
+// who could check it, and for nothing else.
+func Unverified(token string, into any) error {
+	parsed, err := jwt.ParseSigned(token, []jose.SignatureAlgorithm{
+		jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+	})
+	if err != nil {
+		return errors.New("the token cannot be read")
+	}
+	return parsed.UnsafeClaimsWithoutVerification(into)
 }

@@ -121,6 +121,7 @@ var classes = map[int]string{
 	500: "An internal server error occurred, please contact the system administrator",
 	502: "An upstream service did not answer as expected",
 	503: "The service is not ready to answer, please try again",
+	504: "An upstream service did not answer in time",
 }
 
 // New makes a problem of any status. The reason is formatted like fmt.Sprintf.

@@ -48,6 +48,7 @@ func courierWatchCommand(env Env) *cobra.Command {
 }
 
 func watchCourier(ctx context.Context, env Env, s source, port int, out io.Writer) error {
+	outliveReaders()
 	snapshot, err := s.load(env)
 	if err != nil {
 		return err

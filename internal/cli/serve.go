@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +34,12 @@ func serveCommand(env Env) *cobra.Command {
 	return c
 }
 
+// outliveReaders lets the process go on when nobody reads its log any more: a
+// write to a closed pipe is an error of the logger then, and not the end.
+func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
+
 func serve(ctx context.Context, env Env, s source, out io.Writer) error {
+	outliveReaders()
 	snapshot, err := s.load(env)
 	if err != nil {
 		return err

@@ -49,16 +49,21 @@ type grant struct {
 // NewProvider starts a provider that ends with the test.
 func NewProvider(t testing.TB) *Provider {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &Provider{t: t, key: key, grants: map[string]grant{}, access: map[string]grant{}}
+	p := &Provider{t: t, key: providerKey(), grants: map[string]grant{}, access: map[string]grant{}}
 	server := httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(server.Close)
 	p.URL = server.URL
 	return p
 }
+
+// providerKey is the key of all providers: making one takes long.
+var providerKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
 
 // Mapper is a claims mapper for Schema that believes what the provider says about
 // addresses.

@@ -68,7 +68,7 @@ func (r *run) proceed(step *Step, w Await) error {
 		f.Values = w.Values
 	}
 	if w.Screen {
-		if err := f.enter(w.Stage, w.Methods...); err != nil {
+		if err := f.remember(stageKey, stageFacts{Stage: w.Stage, Methods: w.Methods, Linked: w.Linked}); err != nil {
 			return err
 		}
 	}

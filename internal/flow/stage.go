@@ -32,6 +32,8 @@ type stageFacts struct {
 	// Methods are those that the account of a login can be proved with; of the
 	// stages Alone and Shown, the one.
 	Methods []string `json:"methods,omitempty"`
+	// Linked are the providers that the account of a login is linked with.
+	Linked []string `json:"linked,omitempty"`
 }
 
 // Stage is the screen that is shown.
@@ -41,6 +43,13 @@ func (f *Flow) Stage() Stage { return f.stage().Stage }
 func (f *Flow) Offers(method string) bool {
 	s := f.stage()
 	return s.Stage != Prove && s.Stage != Alone && s.Stage != Complete || slices.Contains(s.Methods, method)
+}
+
+// OffersProvider says whether somebody can go on with a provider: on the screen
+// about one account, those that it is linked with.
+func (f *Flow) OffersProvider(id string) bool {
+	s := f.stage()
+	return s.Stage != Prove || s.Linked == nil || slices.Contains(s.Linked, id)
 }
 
 // Reveals says whether the flow is at the stage Shown of a method.

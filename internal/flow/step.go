@@ -240,6 +240,7 @@ type Await struct {
 	Stage   Stage          // screen to show; only with Screen
 	Screen  bool           // Stage and Methods count
 	Methods []string       // of the stage Prove
+	Linked  []string       // of the stage Prove: the account's providers, nil for any
 	Form    []ui.Message   // replaces the messages of the form
 	Values  map[string]any // replaces what fields show; nil keeps it
 	Facts   any            // of the step's method; nil keeps them

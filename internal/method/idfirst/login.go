@@ -67,7 +67,7 @@ func submit(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 		return nil, err
 	}
 	if x.Setup.Security.AccountEnumeration.Mitigate {
-		return prove(x.Methods(nil)), nil
+		return prove(x.Methods(nil), nil), nil
 	}
 	if err != nil {
 		return unknown, nil
@@ -78,10 +78,12 @@ func submit(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 	case len(methods) == 1 && methods[0] == "code":
 		return flow.Hand{Method: "code", Identity: i, Typed: in.Identifier}, nil
 	default:
-		return prove(methods), nil
+		_, linked := identity.SignInHints(i)
+		return prove(methods, linked), nil
 	}
 }
 
-func prove(methods []string) flow.Result {
-	return flow.Await{Screen: true, Stage: flow.Prove, Methods: methods}
+// prove shows the methods and, where the account is known, its providers.
+func prove(methods, linked []string) flow.Result {
+	return flow.Await{Screen: true, Stage: flow.Prove, Methods: methods, Linked: linked}
 }

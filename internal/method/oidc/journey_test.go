@@ -248,3 +248,70 @@ func TestAProviderIsConnectedAndDisconnected(t *testing.T) {
 		})
 	}
 }
+
+func TestASignInBringsAnAccountUpToDateWhereTheOperatorWantsIt(t *testing.T) {
+	h := newHouse(t, ", update_identity_on_login: automatic, aal2_acr_values: [strong]")
+	first := h.visitor(cardeatest.SPA)
+	first.goThrough("login", "acme", claims{"sub": "ann", "email": "ann@cardea.test", "given_name": "Ann"})
+	if got := first.wantSignedIn("ann@cardea.test").Text("authenticator_assurance_level"); got != "aal1" {
+		t.Errorf("level %q", got)
+	}
+	again := h.visitor(cardeatest.SPA)
+	again.goThrough("login", "acme", claims{"sub": "ann", "email": "ann@cardea.test", "given_name": "Anna", "acr": "strong"})
+	me := again.wantSignedIn("ann@cardea.test")
+	if got := me.Text("identity", "traits", "name", "first"); got != "Anna" {
+		t.Errorf("the name is %q", got)
+	}
+	if got := me.Text("authenticator_assurance_level"); got != "aal2" {
+		t.Errorf("a provider that stands for both factors gives level %q", got)
+	}
+}
+
+func TestARefreshOffersTheProvidersOfTheAccount(t *testing.T) {
+	h := newHouse(t, "")
+	v := h.visitor(cardeatest.SPA)
+	v.goThrough("login", "acme", claims{"sub": "ann", "email": "ann@cardea.test"})
+	f := v.client.Start("login", "refresh=true")
+	var offered []any
+	for _, n := range f.Answer.UI().Nodes {
+		if n.Attributes["name"] == "provider" {
+			offered = append(offered, n.Attributes["value"])
+		}
+	}
+	if len(offered) != 1 || offered[0] != "acme" {
+		t.Errorf("offered are %v", offered)
+	}
+	to := v.choose(f, claims{"provider": "acme"})
+	if !strings.Contains(to, "prompt=login") {
+		t.Errorf("the provider is not told to ask again: %s", to)
+	}
+	before := v.client.WhoAmI().Text("id")
+	v.comeBack(h.provider.Consent(to, claims{"sub": "ann"}))
+	if after := v.wantSignedIn("ann@cardea.test").Text("id"); after == before {
+		t.Error("a sign-in at a provider kept the session")
+	}
+}
+
+func TestTheFirstOfTwoScreensOffersProvidersAndTheSecondTheLinkedOnes(t *testing.T) {
+	h := newHouse(t, "", "    login: {style: identifier_first}\n")
+	v := h.visitor(cardeatest.SPA)
+	v.goThrough("login", "acme", claims{"sub": "ann", "email": "ann@cardea.test"})
+	v.wantSignedIn("ann@cardea.test")
+	other := h.Client(cardeatest.SPA)
+	f := other.Start("login", "")
+	count := func(a *cardeatest.Answer) (n int) {
+		for _, node := range a.UI().Nodes {
+			if node.Attributes["name"] == "provider" {
+				n++
+			}
+		}
+		return n
+	}
+	if got := count(f.Answer); got != 2 {
+		t.Errorf("the first screen offers %d providers", got)
+	}
+	a := f.Submit(claims{"method": "identifier_first", "identifier": "ann@cardea.test"})
+	if got := count(a); got != 1 {
+		t.Errorf("the second screen offers %d providers: %s", got, a.Body)
+	}
+}

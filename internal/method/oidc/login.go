@@ -80,6 +80,8 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 	for _, p := range offered(v.Setup) {
 		label := ui.New(ui.LoginWithProvider, "provider", p.Label, "provider_id", p.ID)
 		switch {
+		case !v.Flow.OffersProvider(p.ID):
+			continue
 		case v.Flow.Refresh && !slices.Contains(known.Linked, p.ID):
 			continue
 		case link != nil && (p.ID == link.Provider || link.Hints && !slices.Contains(link.Providers, p.ID)):

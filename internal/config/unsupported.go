@@ -57,6 +57,26 @@ func unsupported(l *layers) (found []Issue) {
 			found = append(found, Issue{Key: leaf.key, Source: l.source(leaf.key), Reason: fmt.Sprintf("%s: %s", name, reason)})
 		}
 	}
+	return append(found, providerGaps(l)...)
+}
+
+// providerGaps are what single providers ask for and do not get.
+func providerGaps(l *layers) (found []Issue) {
+	reasons := map[string]map[string]string{
+		".provider": {
+			"x": "this type of provider does not work yet", "dingtalk": "this type of provider does not work yet",
+			"netid": "this type of provider does not work yet", "fedcm-test": "this type of provider does not work yet",
+		},
+		".account_linking_mode": {"automatic": "an account is linked only when its owner proves that it is theirs"},
+	}
+	for _, leaf := range l.leaves("selfservice.methods.oidc.config.providers") {
+		value, _ := leaf.value.(string)
+		for suffix, byValue := range reasons {
+			if reason, ok := byValue[value]; ok && strings.HasSuffix(leaf.key, suffix) {
+				found = append(found, Issue{Key: leaf.key, Source: l.source(leaf.key), Reason: fmt.Sprintf("%s: %s", value, reason)})
+			}
+		}
+	}
 	return found
 }
 

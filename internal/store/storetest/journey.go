@@ -41,6 +41,20 @@ var journeyTests = []test{
 		c.replace()
 		same(c, "after all are dropped", flow.Wrong, c.submit("first"))
 	}},
+	{"an identity that is only tried leaves nothing, and its transaction goes on", func(c *Case) {
+		kept, tried := c.person("a@example.org"), c.person("b@example.org")
+		c.ok(c.Tx(c.Context(), func(x *store.Tx) error {
+			if err := x.TryIdentity(tried, false); err != nil {
+				return err
+			}
+			return x.TryIdentity(kept, true)
+		}))
+		_, err := c.Identity(c.Context(), tried.ID)
+		c.missing(err)
+		_, err = c.Identity(c.Context(), kept.ID)
+		c.ok(err)
+		c.ok(c.CreateIdentity(c.Context(), c.person("b@example.org"))) // its address is free
+	}},
 	{"a proof of an address is noted and never taken back", func(c *Case) {
 		i, other := c.stored("a@example.org"), c.stored("b@example.org")
 		mark := func(status identity.AddressStatus) identity.VerifiableAddress {

@@ -140,7 +140,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	engine := flow.New(flow.Options{
 		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
 		Composer: a.post.composer, Hooks: a.hooks,
-		Steps: steps(hashing, asks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
+		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet}
@@ -167,10 +167,11 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 }
 
 // steps are the methods' steps in the order in which they are offered.
-func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, keys webauthn.Method, federation *oidc.Method, o Options) []*flow.Step {
+func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, origin password.Origin, keys webauthn.Method, federation *oidc.Method, o Options) []*flow.Step {
 	method := password.Method{
 		Hashing:  hashing,
 		Breaches: breaches(asks, o),
+		Origin:   origin,
 	}
 	return slices.Concat(profile.Steps(), method.Steps(), federation.Steps(), code.Steps(), link.Steps(), totp.Steps(), keys.Steps(), lookup.Steps(), idfirst.Steps())
 }

@@ -30,7 +30,6 @@ func gaps() []gap {
 		{"preview", "read consistency cannot be chosen yet"},
 		{"security.disallow_ref_in_identity_schemas", "references in identity schemas are not restricted yet"},
 		{"selfservice.methods.b2b", "organizations do not work yet"},
-		{"selfservice.methods.password.config.migrate_hook", "passwords of another system cannot be taken over yet"},
 		{"tracing", "traces are not sent yet"},
 	}
 }

@@ -193,7 +193,7 @@ func (r *run) exec(ctx context.Context) (*Exec, error) {
 		Identity: account,
 		Recent:   r.Session != nil && r.recent(),
 		Setup:    r.Setup, Flow: r.flow, Schema: s, Session: r.Session, Now: r.now, Store: r.store,
-		Methods: r.methodsOf, Headers: r.Headers, Told: r.told, rand: r.rand, write: r.store.Write, consume: r.store.ConsumeCode, spend: r.store.Spend,
+		Methods: r.methodsOf, Brief: r.brief, Headers: r.Headers, Told: r.told, rand: r.rand, write: r.store.Write, consume: r.store.ConsumeCode, spend: r.store.Spend,
 	}, nil
 }
 

@@ -163,6 +163,15 @@ func (r *run) briefing(ctx context.Context, o occasion) (HookCall, error) {
 	return about, nil
 }
 
+// brief is briefing for steps; see Exec.Brief.
+func (r *run) brief(ctx context.Context, i *identity.Identity) (HookCall, error) {
+	about, err := r.briefing(ctx, occasion{identity: i})
+	if r.AllHeaders != nil {
+		about.Headers = r.AllHeaders()
+	}
+	return about, err
+}
+
 // ask is tell for hooks whose refusal is shown on the form; nil goes on.
 func (r *run) ask(ctx context.Context, hooks []config.Hook, which func(config.Hook) bool, o occasion, change func(*IdentityChange) (*Rejected, error)) *Answer {
 	refused, err := r.tell(ctx, hooks, which, o, change)

@@ -102,6 +102,9 @@ type Exec struct {
 	Told []ui.Message
 	// Headers are those of the request that the operator lets messages see.
 	Headers map[string][]string
+	// Brief is the account of the journey for a system that is asked about somebody
+	// in the course of a step. Other than the hooks of a flow, it is told all headers.
+	Brief func(context.Context, *identity.Identity) (HookCall, error)
 	// Methods lists the steps of the flow's kind that an account can use; those
 	// that any account could use for nil.
 	Methods func(*identity.Identity) []string

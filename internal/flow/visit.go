@@ -41,8 +41,10 @@ type Visit struct {
 	Origin  string   // header Origin
 	Cookies []string // names of all cookies that were sent
 	// AllCookies gives the values of all cookies by name; the last one of a name
-	// counts. Only web hooks are told them. Nil for none.
+	// counts. Only hooks are told them. Nil for none.
 	AllCookies func() map[string]string
+	// AllHeaders gives all headers of the request, by canonical name. Nil gives none.
+	AllHeaders func() map[string][]string
 
 	// Headers are those of the request that the operator lets hooks and messages
 	// see, by canonical name.

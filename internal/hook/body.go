@@ -31,6 +31,10 @@ type knowledge struct {
 // tell writes down what is known, at once: what is known now is what the hook is
 // told, however late its program runs.
 func (r *Runner) tell(set *flow.Setup, about flow.HookCall) (json.RawMessage, error) {
+	return json.Marshal(r.known(set, about))
+}
+
+func (r *Runner) known(set *flow.Setup, about flow.HookCall) knowledge {
 	k := knowledge{
 		Flow:           r.o.Wire.Flow(set, about.Page),
 		RequestHeaders: about.Headers, RequestMethod: about.Method, RequestURL: about.URL, RequestCookies: about.Cookies,
@@ -47,7 +51,7 @@ func (r *Runner) tell(set *flow.Setup, about flow.HookCall) (json.RawMessage, er
 	if about.Session != nil {
 		k.Session = r.o.Wire.Session(set, about.Session, about.Now)
 	}
-	return json.Marshal(k)
+	return k
 }
 
 // body makes the body of a call; nil for a method without one. The error is
@@ -56,12 +60,18 @@ func (r *Runner) body(ctx context.Context, set *flow.Setup, s *settings, known j
 	if s.bodiless() {
 		return nil, nil
 	}
-	if s.Body == "" {
-		return nil, errors.New("it has no body, and its method needs one")
-	}
 	kind, err := s.contentType()
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case s.Body != "":
+	case s.builtIn == nil:
+		return nil, errors.New("it has no body, and its method needs one")
+	case kind == formBody:
+		return form(s.builtIn)
+	default:
+		return s.builtIn, nil
 	}
 	program, err := r.program(ctx, set, s.Body)
 	if err != nil {
@@ -72,8 +82,9 @@ func (r *Runner) body(ctx context.Context, set *flow.Setup, s *settings, known j
 	switch {
 	case errors.As(err, &failed) && failed.Raised && failed.Message == cancelled:
 		return nil, errCancelled
-	case errors.As(err, &failed) && failed.Raised:
-		// What a program raises can quote what it was told.
+	case errors.As(err, &failed) && (failed.Raised || s.sealed):
+		// What a program raises can quote what it was told, and so can a function that
+		// is given it.
 		return nil, fmt.Errorf("its body raised an error in line %d", failed.Line)
 	case err != nil:
 		return nil, err

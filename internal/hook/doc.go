@@ -5,6 +5,9 @@
 // known, the attempts, and the reading of the answer. When a hook is called, and
 // what becomes of its answer, is the engine's business (internal/flow).
 //
+// The question whether an old system knows a password goes the same way: its answer
+// is a yes or a no, and both body and answer are never repeated to anybody.
+//
 // It refuses to reach further than the guarded client it is given, to read more of
 // an answer than that client does, and to let an answer say anything in a log.
 //

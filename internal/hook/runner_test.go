@@ -33,13 +33,16 @@ func (wire) Flow(*flow.Setup, *flow.Page) []byte                     { return []
 func (wire) Identity(*flow.Setup, *identity.Identity) []byte         { return []byte(`{"id":"i"}`) }
 func (wire) Session(*flow.Setup, *session.Session, time.Time) []byte { return []byte(`{"id":"s"}`) }
 
-// evaluator stands for Jsonnet: a program that is "error: X" raises X, "known" gives
+// evaluator stands for Jsonnet: a program that is "error: X" raises X, "quote: X" fails and quotes X, "known" gives
 // ctx itself, anything else is its own result.
 type evaluator struct{}
 
 func (evaluator) Evaluate(_ context.Context, p jsonnet.Program, v jsonnet.Vars) (json.RawMessage, error) {
 	if raised, ok := strings.CutPrefix(p.Snippet, "error: "); ok {
 		return nil, &jsonnet.Error{Kind: jsonnet.Runtime, Raised: true, Message: raised}
+	}
+	if quoted, ok := strings.CutPrefix(p.Snippet, "quote: "); ok {
+		return nil, &jsonnet.Error{Kind: jsonnet.Runtime, Message: quoted}
 	}
 	if p.Snippet == "known" {
 		return v.TLA["ctx"], nil

@@ -28,16 +28,25 @@ type settings struct {
 	// EmitAnalyticsEvent is on when it is nil. Of what it switches, the two headers
 	// by which a call can be told from its repetition are there.
 	EmitAnalyticsEvent *bool `json:"emit_analytics_event"`
-	Auth               *struct {
-		Type   string `json:"type"`
-		Config struct {
-			Name     string `json:"name"`
-			Value    string `json:"value"`
-			In       string `json:"in"` // "header" or "cookie"
-			User     string `json:"user"`
-			Password string `json:"password"`
-		} `json:"config"`
-	} `json:"auth"`
+	Auth               *auth `json:"auth"`
+
+	label   string          // what errors call it; "" for a web hook
+	builtIn json.RawMessage // the body when Body is ""; nil for none
+	sealed  bool            // what a body's program says of its failure may hold a secret
+}
+
+// auth is how a call proves itself: Type is "api_key" or "basic_auth".
+type auth struct {
+	Type   string     `json:"type"`
+	Config authConfig `json:"config"`
+}
+
+type authConfig struct {
+	Name     string `json:"name"`
+	Value    string `json:"value"`
+	In       string `json:"in"` // "header" or "cookie"
+	User     string `json:"user"`
+	Password string `json:"password"`
 }
 
 func read(raw json.RawMessage) (*settings, error) {
@@ -53,11 +62,15 @@ func (s *settings) name() string {
 	if s.ID != "" {
 		return fmt.Sprintf("web_hook %q", s.ID)
 	}
+	label := s.label
+	if label == "" {
+		label = "web_hook"
+	}
 	u, err := url.Parse(s.URL)
 	if err != nil {
-		return "web_hook"
+		return label
 	}
-	return fmt.Sprintf("web_hook to %s://%s", u.Scheme, u.Host)
+	return fmt.Sprintf("%s to %s://%s", label, u.Scheme, u.Host)
 }
 
 // listens says whether the answer may end the journey.

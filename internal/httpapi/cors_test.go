@@ -64,6 +64,7 @@ func TestWhatOtherOriginsAreAllowed(t *testing.T) {
 		{"an error", "GET", "/sessions/whoami", []change{header("Origin", www)}, 401,
 			map[string]string{"Allow-Origin": www, "Expose-Headers": "Content-Type, Set-Cookie", "Allow-Credentials": "true"}},
 		{"the bare domain of a wildcard", "GET", "/sessions/whoami", []change{header("Origin", "https://wild.cardea.test")}, 401, none},
+		{"another scheme of a subdomain", "GET", "/sessions/whoami", []change{header("Origin", "http://a.wild.cardea.test")}, 401, none},
 		{"another scheme", "GET", "/sessions/whoami", []change{header("Origin", "http://www.cardea.test")}, 401, none},
 		{"another port", "GET", "/sessions/whoami", []change{header("Origin", www+":8443")}, 401, none},
 		{"an origin that begins alike", "GET", "/sessions/whoami", []change{header("Origin", www+".evil.test")}, 401, none},

@@ -95,6 +95,7 @@ func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
 		}
 		return all
 	}
+	v.AllHeaders = func() map[string][]string { return r.Header.Clone() }
 	v.Headers = allowed(r.Header, set.Clients.WebHook.HeaderAllowlist)
 	v.Read = func() (*payload.Body, error) {
 		return payload.Read(payload.Source{

@@ -5,5 +5,6 @@
 //
 // Invariants: whatever is wrong with an account (there is none, it has no
 // password, the password is another one), the answer and the work for it are
-// the same; a password is in no message, fact or error.
+// the same, except that an old system is asked about passwords it alone knows; a
+// password is in no message, fact or error.
 package password

@@ -27,6 +27,8 @@ type Method struct {
 	Hashing func(*config.Snapshot) Hashing
 	// Breaches gives the lookup that a configuration asks for.
 	Breaches func(*config.Snapshot) BreachChecker
+	// Origin asks the system that passwords have not moved from yet.
+	Origin Origin
 }
 
 // Steps are the method's steps.
@@ -39,18 +41,29 @@ func enabled(s *flow.Setup) bool { return s.SelfService.Methods.Password.Enabled
 // stored is the credential's config.
 type stored struct {
 	Hash string `json:"hashed_password,omitempty"`
+	// Elsewhere marks a password that another system knows, as long as there is no hash.
+	Elsewhere bool `json:"use_password_migration_hook,omitempty"`
+}
+
+// configOf is the password's config; what cannot be read counts as empty.
+func configOf(i *identity.Identity) stored {
+	var config stored
+	if json.Unmarshal(i.Credentials[identity.Password].Config, &config) != nil {
+		return stored{}
+	}
+	return config
 }
 
 // hashOf is the stored hash of an identity, "" for none.
-func hashOf(i *identity.Identity) string {
-	var config stored
-	if json.Unmarshal(i.Credentials[identity.Password].Config, &config) != nil {
-		return ""
-	}
-	return config.Hash
+func hashOf(i *identity.Identity) string { return configOf(i).Hash }
+
+// elsewhere says whether an identity's password is known to another system only.
+func elsewhere(i *identity.Identity) bool {
+	config := configOf(i)
+	return config.Hash == "" && config.Elsewhere
 }
 
-// withHash is the identity's credential with another hash.
+// withHash is the identity's credential with another hash, which is here from now on.
 func withHash(c identity.Credential, hash string) (identity.Credential, error) {
 	config, err := json.Marshal(stored{Hash: hash})
 	if err != nil {

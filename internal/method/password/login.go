@@ -40,8 +40,14 @@ func (m Method) login() *flow.Step {
 		Prepare: prepareLogin,
 		Render:  renderLogin,
 		Submit:  m.submitLogin,
-		Usable:  func(_ *flow.Setup, i *identity.Identity) bool { return i.Credentials[identity.Password].Usable() },
+		Usable:  usable,
 	})
+}
+
+// usable says whether there is a password to compare with, here or elsewhere.
+func usable(s *flow.Setup, i *identity.Identity) bool {
+	return i.Credentials[identity.Password].Usable() &&
+		(!elsewhere(i) || s.SelfService.Methods.Password.Config.MigrateHook.Enabled)
 }
 
 // prepareLogin remembers the identifier of whoever has to sign in again.
@@ -53,11 +59,10 @@ func prepareLogin(ctx context.Context, x *flow.Exec) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := i.Credentials[identity.Password]
-	if !c.Usable() {
+	if !usable(x.Setup, i) {
 		return loginFacts{}, nil
 	}
-	return loginFacts{Identifier: c.Identifiers[0]}, nil
+	return loginFacts{Identifier: i.Credentials[identity.Password].Identifiers[0]}, nil
 }
 
 func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
@@ -90,23 +95,34 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 // submitLogin compares the password. Every failure looks the same.
 func (m Method) submitLogin(ctx context.Context, x *flow.Exec, in loginInput) (flow.Result, error) {
 	hashing := m.Hashing(x.Setup.Snapshot)
-	wrong := flow.Deny(ui.New(ui.ValidationCredentials))
 	i, err := x.Store.IdentityByIdentifier(ctx, identity.Password, in.Identifier, identity.NormalizeIdentifier(in.Identifier))
 	switch {
 	case errors.Is(err, problem.ErrNotFound):
-		return wrong, failed(hashing.Dummy(ctx, in.Password))
+		return wrong(), failed(hashing.Dummy(ctx, in.Password))
 	case err != nil:
 		return nil, err
 	}
+	if elsewhere(i) {
+		switch moved, err := m.move(ctx, x, i, in); {
+		case err != nil:
+			return nil, err
+		case moved.denied:
+			return wrong(), nil
+		case moved.proof != nil:
+			return *moved.proof, nil
+		default:
+			i = moved.identity // has moved in the meantime
+		}
+	}
 	hash := hashOf(i)
 	if hash == "" {
-		return wrong, failed(hashing.Dummy(ctx, in.Password))
+		return wrong(), failed(hashing.Dummy(ctx, in.Password))
 	}
 	if err := hashing.Compare(ctx, in.Password, hash); err != nil {
-		return wrong, failed(err)
+		return wrong(), failed(err)
 	}
 	if unconfirmed(x, i) {
-		return wrong, nil
+		return wrong(), nil
 	}
 	proved := flow.Proved{Identity: i, Method: session.Method{Method: "password", AAL: session.AAL1}}
 	if hashing.NeedsRehash(hash) {

@@ -139,7 +139,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	engine := flow.New(flow.Options{
 		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
-		Composer: a.post.composer, Hooks: a.hooks,
+		Composer: a.post.composer, Hooks: a.hooks, OAuth2: newOAuth2(),
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})

@@ -25,7 +25,6 @@ func gaps() []gap {
 		{"feature_flags.legacy_oidc_registration_node_group", flag},
 		{"feature_flags.password_profile_registration_node_group", unused},
 		{"help", unused},
-		{"oauth2_provider", "login challenges of an OAuth2 server are not answered yet"},
 		{"organizations", unused},
 		{"preview", "read consistency cannot be chosen yet"},
 		{"security.disallow_ref_in_identity_schemas", "references in identity schemas are not restricted yet"},

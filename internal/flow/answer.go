@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +36,7 @@ type Page struct {
 	UI           ui.Container
 	Identity     *identity.Identity // settings only
 	ExchangeCode string             // only in the answer that created the flow
+	LoginRequest json.RawMessage    // what the OAuth2 server knows of a login; nil for none
 	Transient    bool               // the answer to a step that went well repeats the transient payload
 	ContinueWith []Continue         // what a recovery or a change of settings leads to
 }

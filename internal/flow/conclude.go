@@ -2,6 +2,7 @@ package flow
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -176,14 +177,9 @@ func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to str
 	var a *Answer
 	switch {
 	case !enough:
-		query := map[string][]string{}
-		if r.flow.ReturnTo != "" {
-			query["return_to"] = []string{r.flow.ReturnTo}
-		}
-		if r.flow.Challenge != "" {
-			query["login_challenge"] = []string{r.flow.Challenge}
-		}
-		a = r.goElsewhere(r.stepUp(query))
+		a = r.goElsewhere(r.stepUp(r.stepUpQuery()))
+	case r.flow.Challenge != "":
+		a = r.acceptLogin(ctx, s)
 	case r.JSON:
 		in := &SignedIn{Session: s, ContinueWith: []Continue{{Action: RedirectBrowserTo, RedirectTo: to}}}
 		if r.shown(b, hooks) {
@@ -240,7 +236,8 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	if hooks.has(hookSession) {
 		signedUp.Session, token = r.signIn(i, result.Method, false)
 	}
-	verification, err := r.beginVerification(ctx, i, signedUp.Session)
+	owed := r.owed(signedUp, result)
+	verification, err := r.beginVerification(ctx, i, owed)
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
@@ -255,6 +252,10 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 		}
 		if signedUp.Session != nil {
 			if err := tx.CreateSession(signedUp.Session, session.HashToken(token)); err != nil {
+				return err
+			}
+		} else if owed != nil {
+			if err := tx.CreateSession(owed, nil); err != nil {
 				return err
 			}
 		}
@@ -277,7 +278,9 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	if r.handed != nil {
 		return r.toApp(ctx, false)
 	}
-	return r.answerRegistration(signedUp, token, to, verification, hooks)
+	return r.endRegistration(ctx, signedUp, owed, func(accepted string) *Answer {
+		return r.answerRegistration(signedUp, token, cmp.Or(accepted, to), verification, hooks)
+	}, r.shown(verification, hooks), token)
 }
 
 // rejectTaken says that an identifier belongs to somebody already, and with

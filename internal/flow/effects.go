@@ -225,7 +225,7 @@ func (r *run) ready(ctx context.Context, f *Flow, e Effects) (*prepared, error) 
 			return nil, err
 		}
 	}
-	for _, o := range e.Messages {
+	for _, o := range r.withLoginRequest(ctx, f, e.Messages) {
 		m, err := r.composer.Compose(ctx, r.Setup, o)
 		if err != nil {
 			return nil, err

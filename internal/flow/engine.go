@@ -10,6 +10,7 @@ import (
 
 	"cardea/internal/clock"
 	"cardea/internal/identity"
+	"cardea/internal/oauth2"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
 	"cardea/internal/ui"
@@ -23,6 +24,7 @@ type Engine struct {
 	catalogue *ui.Catalogue
 	composer  Composer
 	hooks     Hooks
+	oauth2    OAuth2
 	kinds     map[Kind]*kind
 	steps     map[Kind][]*Step
 	floor     time.Duration
@@ -36,6 +38,7 @@ type Options struct {
 	Catalogue *ui.Catalogue
 	Composer  Composer // nil as long as no step sends anything
 	Hooks     Hooks    // nil as long as no web hook is configured
+	OAuth2    OAuth2   // nil as long as no OAuth2 server is configured
 	Steps     []*Step  // in the order in which they are offered
 	// Floor is how long a sign-in that failed takes at least, so that what is
 	// wrong with an account cannot be told from the time.
@@ -44,7 +47,7 @@ type Options struct {
 
 // New builds an engine.
 func New(o Options) *Engine {
-	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
+	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, oauth2: o.OAuth2, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
 	for _, s := range o.Steps {
 		e.steps[s.Kind] = append(e.steps[s.Kind], s)
 	}
@@ -66,6 +69,9 @@ type run struct {
 	returned bool
 	handed   *handed
 	told     []ui.Message // what the form said before this submission
+
+	starting bool            // the request starts the flow
+	request  *oauth2.Request // what the OAuth2 server said about the start
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
@@ -87,7 +93,7 @@ func (r *run) pass(ctx context.Context, guards []guard) *Answer {
 // Start begins a journey: GET /self-service/{kind}/browser or /api.
 func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) *Answer {
 	r := e.begin(k, v)
-	r.flow = r.fresh(t)
+	r.flow, r.starting = r.fresh(t), true
 	if a := r.pass(ctx, r.kind.start); a != nil {
 		return a
 	}
@@ -237,6 +243,9 @@ func (e *Engine) Fetch(ctx context.Context, k Kind, v *Visit) *Answer {
 // show answers with the flow as the client sees it.
 func (r *run) show(ctx context.Context, status int) *Answer {
 	page, err := r.page(ctx)
+	if err == nil {
+		err = r.explain(ctx, page)
+	}
 	if err != nil {
 		return r.forward(ctx, err)
 	}

@@ -54,22 +54,6 @@ func checkSchema(ctx context.Context, r *run) *Answer {
 	return nil
 }
 
-// checkChallenge reads the login challenge of an OAuth2 server.
-func checkChallenge(ctx context.Context, r *run) *Answer {
-	if !r.Query.Has("login_challenge") {
-		return nil
-	}
-	challenge := r.param("login_challenge")
-	switch {
-	case challenge == "":
-		return r.forward(ctx, problem.BadRequest("The parameter login_challenge is there but empty."))
-	case r.OAuth2Provider.URL == "":
-		return r.forward(ctx, problem.New(500, "A login_challenge was given, but oauth2_provider.url is not configured.").Named(problem.InvalidConfiguration))
-	}
-	r.flow.Challenge = challenge
-	return nil
-}
-
 // chooseOrganization takes the organization a journey is started for; what is
 // no id counts as not given, and an identity's own organization wins.
 func chooseOrganization(_ context.Context, r *run) *Answer {
@@ -98,6 +82,9 @@ func decideLogin(ctx context.Context, r *run) *Answer {
 	}
 	f.Refresh = r.flag("refresh")
 	if !f.Refresh && f.RequestedAAL <= r.Session.AAL {
+		if a := r.skipped(ctx); a != nil {
+			return a
+		}
 		return r.alreadySignedIn(ctx)
 	}
 	if f.Refresh {

@@ -50,7 +50,7 @@ func kinds() map[Kind]*kind {
 	return map[Kind]*kind{
 		Login: {
 			name: Login, initial: ChooseMethod,
-			start:  []guard{checkReturnTo, checkLevel, checkSchema, checkChallenge, chooseOrganization, decideLogin},
+			start:  []guard{checkChallenge, meetLogin, checkReturnTo, checkLevel, checkSchema, chooseOrganization, decideLogin},
 			fetch:  []guard{loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, checkExpiry},
 			back:   []guard{refuseSecondReturn, checkExpiry},
@@ -61,7 +61,7 @@ func kinds() map[Kind]*kind {
 		},
 		Registration: {
 			name: Registration, initial: ChooseMethod,
-			start:  []guard{checkReturnTo, checkSchema, checkChallenge, checkEnabled, chooseOrganization, refuseSession},
+			start:  []guard{checkReturnTo, checkSchema, checkChallenge, checkEnabled, chooseOrganization, meetRegistration, refuseSession},
 			fetch:  []guard{checkEnabled, loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{refuseSession, loadForSubmit, checkExpiry},
 			back:   []guard{refuseSecondReturn, checkExpiry},

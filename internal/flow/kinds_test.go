@@ -91,7 +91,7 @@ func TestGuardsStandInTheOrderThatClientsSee(t *testing.T) {
 		}
 		before(t, string(k)+" fetch", it.fetch, "loadForFetch", owner, "checkFetchExpiry")
 	}
-	before(t, "login start", all[Login].start, "checkReturnTo", "checkLevel", "checkSchema", "checkChallenge", "decideLogin")
+	before(t, "login start", all[Login].start, "checkChallenge", "meetLogin", "checkReturnTo", "checkLevel", "checkSchema", "decideLogin")
 	before(t, "login submit", all[Login].submit, "loadForSubmit", "refuseSecondLogin", "requireFirstFactor", "checkExpiry")
 	before(t, "registration start", all[Registration].start, "checkReturnTo", "checkEnabled", "refuseSession")
 	before(t, "registration submit", all[Registration].submit, "refuseSession", "loadForSubmit")

@@ -217,6 +217,10 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 	if err := f.remember(continueKey, continueFacts{URL: to, Group: step.Group}); err != nil {
 		return r.forward(ctx, err)
 	}
+	s, err := r.awaited(ctx)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
 	if r.opened && f.Type == Browser {
 		r.rebind()
 	}
@@ -253,6 +257,9 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 	}
 	if a := r.verificationHooks(ctx, result.Address, waiting != nil); a != nil {
 		return a
+	}
+	if s != nil {
+		return r.verifiedFor(ctx, step, s)
 	}
 	return r.progress(ctx, true)
 }

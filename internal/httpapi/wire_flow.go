@@ -32,6 +32,9 @@ func appendPage(b []byte, set *flow.Setup, p *flow.Page) []byte {
 	}
 	if has.challenge {
 		o.optional("oauth2_login_challenge", f.Challenge)
+		if len(p.LoginRequest) > 0 {
+			o.raw("oauth2_login_request", p.LoginRequest)
+		}
 	}
 	o.plain("type", string(f.Type))
 	o.time("expires_at", f.ExpiresAt)

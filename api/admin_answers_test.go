@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"testing"
 
 	"cardea/cardeatest"
@@ -127,4 +128,21 @@ func (a admin) sessions() {
 	a.do("manageSessions", "POST", "/sessions", fields{"action": "none"}, 400)
 	a.do("deleteIdentitySessions", "DELETE", "/identities/"+id+"/sessions", nil, 204)
 	a.do("deleteIdentitySessions", "DELETE", "/identities/"+id+"/sessions", nil, 404)
+}
+
+// messages reads the mail that a sign-up left in the outbox: nothing sends it here.
+func (a admin) messages() {
+	a.Helper()
+	a.server.Client(cardeatest.Native).SignUp("ann@cardea.test", cardeatest.Password)
+	var list []struct{ ID string }
+	raw := a.do("listCourierMessages", "GET", "/courier/messages?status=queued&recipient=ann@cardea.test", nil, 200).Body
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
+		a.Fatalf("no message waits: %s (%v)", raw, err)
+	}
+	id := list[0].ID
+	a.do("listCourierMessages", "GET", "/courier/messages?status=lost", nil, 400)
+	a.do("getCourierMessage", "GET", "/courier/messages/"+id, nil, 200)
+	a.do("getCourierMessage", "GET", "/courier/messages/"+nobody, nil, 404)
+	a.do("resendCourierMessage", "POST", "/courier/messages/"+id+"/resend", nil, 409)
+	a.do("resendCourierMessage", "POST", "/courier/messages/"+nobody+"/resend", nil, 404)
 }

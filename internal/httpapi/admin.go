@@ -130,7 +130,7 @@ func decodeRaw(raw []byte, into any, unknown bool) error {
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
-	if unknown == strict {
+	if unknown {
 		dec.DisallowUnknownFields()
 	}
 	if err := dec.Decode(into); err != nil {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/user"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,6 +69,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	if ready != nil {
 		ready()
 	}
+	go debug.FreeOSMemory() // what only the start needed
 	select {
 	case err = <-failed:
 	case <-ctx.Done():

@@ -186,6 +186,7 @@ func TestNativeLogout(t *testing.T) {
 		{"a list", "[]", []change{asJSON}, 400},
 		{"a form", "session_token=" + ann.token, []change{asForm}, 400},
 		{"no content type", `{"session_token":"` + ann.token + `"}`, nil, 400},
+		{"JSON that says it is text", `{"session_token":"` + ann.token + `"}`, []change{header("Content-Type", "text/plain")}, 400},
 		{"a number", `{"session_token":1}`, []change{asJSON}, 400},
 		{"no token", "{}", []change{asJSON}, 403},
 		{"an empty token", `{"session_token":""}`, []change{asJSON}, 403},

@@ -1,7 +1,9 @@
 package cardea_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -76,7 +78,21 @@ func TestAServerNeedsNothingToStartWith(t *testing.T) {
 }
 
 func TestWhoIsSignedInStaysSoOverARestart(t *testing.T) {
-	o := cardea.Options{DataDir: filepath.Join(t.TempDir(), "data")}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "cardea.yml")
+	config := fmt.Sprintf(`
+dsn: %q
+hashers: {algorithm: bcrypt, bcrypt: {cost: 4}}
+identity: {default_schema_id: default, schemas: [{id: default, url: "base64://%s"}]}
+selfservice:
+  default_browser_return_url: https://ui.cardea.test/home
+  methods: {password: {config: {haveibeenpwned_enabled: false}}}
+  flows: {registration: {style: unified, after: {password: {hooks: [{hook: session}]}}}}
+`, "sqlite://"+filepath.ToSlash(filepath.Join(dir, "cardea.db")), base64.StdEncoding.EncodeToString([]byte(cardeatest.Schema)))
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := cardea.Options{Files: []string{path}, DataDir: filepath.Join(dir, "data"), Migrate: true, Dev: true}
 	first := embedded(t, o)
 	begin := call(first.Public, "GET", "/self-service/registration/browser", "")
 	var form struct {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -226,6 +227,7 @@ func (r *run) ready(ctx context.Context, f *Flow, e Effects) (*prepared, error) 
 		}
 	}
 	for _, o := range r.withLoginRequest(ctx, f, e.Messages) {
+		o.Locale = cmp.Or(o.Locale, r.Language)
 		m, err := r.composer.Compose(ctx, r.Setup, o)
 		if err != nil {
 			return nil, err

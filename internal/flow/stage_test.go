@@ -33,12 +33,14 @@ func TestWhichScreenAJourneyBeginsWith(t *testing.T) {
 		{"recovery has one screen", identifierFirst, flow.Recovery, "", false, flow.OneScreen},
 		{"settings have one screen", profileFirst, flow.Settings, "", true, flow.OneScreen},
 	}
+	h := newHouse(t, "")
+	ann := h.session(h.person("ann@cardea.test"), session.AAL1)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHouse(t, c.config)
+			h.setup = compile(t, c.config)
 			g := h.guest(script)
 			if c.signedIn {
-				g.as(h.session(h.person("ann@cardea.test"), session.AAL1))
+				g.as(ann)
 			}
 			f := g.begin(c.kind, c.query)
 			if got := f.Stage(); got != c.want {
@@ -54,24 +56,22 @@ func TestWhichScreenAJourneyBeginsWith(t *testing.T) {
 func TestAScreenShowsTheStepsThatHaveAPlaceOnIt(t *testing.T) {
 	const identifierFirst = `selfservice: {flows: {login: {style: identifier_first}}}`
 	for _, c := range []struct {
-		name        string
-		config      string
-		first, only bool // the stub has a place on the first screen, and on no single one
-		shown       bool
+		name         string
+		first, only  bool // the stub has a place on the first screen, and on no single one
+		one, several bool // it is shown on a single screen, and on the first of several
 	}{
-		{"one screen", "", false, false, true},
-		{"one screen, a step of first screens too", "", true, false, true},
-		{"one screen, a step of first screens only", "", true, true, false},
-		{"the first of several", identifierFirst, false, false, false},
-		{"the first of several, a step of first screens too", identifierFirst, true, false, true},
-		{"the first of several, a step of first screens only", identifierFirst, true, true, true},
+		{"a step of later screens", false, false, true, false},
+		{"a step of first screens too", true, false, true, true},
+		{"a step of first screens only", true, true, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHouse(t, c.config, func(s *flow.Spec) { s.FirstScreen, s.FirstScreenOnly = c.first, c.only })
-			a := h.guest(script).start(flow.Login, "")
-			shown := a.Body.(*flow.Page)
-			if got := slices.ContainsFunc(shown.UI.Nodes, func(n ui.Node) bool { return n.ID() == "word" }); got != c.shown {
-				t.Errorf("the step is shown: %t, want %t", got, c.shown)
+			h := newHouse(t, "", func(s *flow.Spec) { s.FirstScreen, s.FirstScreenOnly = c.first, c.only })
+			for config, want := range map[string]bool{"": c.one, identifierFirst: c.several} {
+				h.setup = compile(t, config)
+				shown := h.guest(script).start(flow.Login, "").Body.(*flow.Page)
+				if got := slices.ContainsFunc(shown.UI.Nodes, func(n ui.Node) bool { return n.ID() == "word" }); got != want {
+					t.Errorf("with %q it is shown: %t, want %t", config, got, want)
+				}
 			}
 		})
 	}

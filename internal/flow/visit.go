@@ -38,8 +38,10 @@ type Visit struct {
 	Method     string // of the request
 	Continuity string // the continuity cookie, "" for none
 
-	Origin  string   // header Origin
-	Cookies []string // names of all cookies that were sent
+	Origin string // header Origin
+	// Language is what the client prefers, BCP 47; "" when it does not say.
+	Language string
+	Cookies  []string // names of all cookies that were sent
 	// AllCookies gives the values of all cookies by name; the last one of a name
 	// counts. Only hooks are told them. Nil for none.
 	AllCookies func() map[string]string

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,11 +69,12 @@ func TestCookiesSayWhereTheyBelong(t *testing.T) {
 		{"without TLS a token is lax", `cookies: {secure: "false", same_site: None}`, flags{"/", "", false, http.SameSiteLaxMode}, flags{"/", "", true, http.SameSiteNoneMode}},
 		{"with TLS in development", `cookies: {secure: "true", same_site: None} # dev`, flags{"/", "", true, http.SameSiteNoneMode}, flags{"/", "", false, http.SameSiteNoneMode}},
 	}
+	p := newPorch(t)
+	ann := p.moveIn("ann@cardea.test")
+	p.proving(ann)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPorch(t, c.config)
-			ann := p.moveIn("ann@cardea.test")
-			p.proving(ann)
+			p.use(c.config)
 			b := p.beginLogin()
 			a := p.ask("POST", "/self-service/login?flow="+b.id, form(b), asForm, inJSON, sent(b.set))
 			if a.Code != 200 {
@@ -160,6 +162,7 @@ func sameBytes(a, b string) bool {
 }
 
 func TestASessionCookieGetsOld(t *testing.T) {
+	p := newPorch(t)
 	for _, c := range []struct {
 		name, config string
 		lives        time.Duration
@@ -168,8 +171,8 @@ func TestASessionCookieGetsOld(t *testing.T) {
 		{"one that ends with the browser", `session: {cookie: {persistent: false}}`, 30 * 24 * time.Hour},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPorch(t, c.config)
-			ann := p.moveIn("ann@cardea.test")
+			p.use(c.config)
+			ann := p.moveIn(c.name[:3] + strconv.Itoa(len(c.name)) + "@cardea.test")
 			cookie := p.cookie(ann)
 			// An operator has prolonged the session itself.
 			far := p.clock.Now().Add(365 * 24 * time.Hour)

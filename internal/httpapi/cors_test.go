@@ -94,8 +94,10 @@ func TestWhatOtherOriginsAreAllowed(t *testing.T) {
 
 func TestCORSSettings(t *testing.T) {
 	const origin = "https://www.cardea.test"
+	p := newPorch(t)
 	ask := func(config string) answer {
-		return newPorch(t, config).get("/sessions/whoami", header("Origin", origin))
+		p.use(config)
+		return p.get("/sessions/whoami", header("Origin", origin))
 	}
 	if got := corsHeaders(ask("")); len(got) > 0 {
 		t.Errorf("nobody switched it on, but the answer has %v", got)
@@ -113,8 +115,8 @@ func TestCORSSettings(t *testing.T) {
 	if got := corsHeaders(ask(`serve: {public: {cors: {enabled: true, allowed_origins: ["https://*.test", "https://www.*"]}}}`)); len(got) > 0 {
 		t.Errorf("a wildcard without bounds lets %v in", got)
 	}
-	through := newPorch(t, `serve: {public: {cors: {enabled: true, options_passthrough: true}}}`)
-	if a := through.ask("OPTIONS", "/sessions/whoami", "", header("Origin", origin), header("Access-Control-Request-Method", "GET")); a.Code != 401 || corsHeaders(a)["Allow-Origin"] != origin {
+	p.use(`serve: {public: {cors: {enabled: true, options_passthrough: true}}}`)
+	if a := p.ask("OPTIONS", "/sessions/whoami", "", header("Origin", origin), header("Access-Control-Request-Method", "GET")); a.Code != 401 || corsHeaders(a)["Allow-Origin"] != origin {
 		t.Errorf("a preflight that is passed through is answered %d with %v", a.Code, corsHeaders(a))
 	}
 }

@@ -75,10 +75,11 @@ func TestSigningOut(t *testing.T) {
 		{"a script of nobody", false, "", "", true, 401, "", "session_inactive", false},
 		{"a page of nobody", true, "", "", true, 303, "https://www.cardea.test/error", "", false},
 	}
+	p := newPorch(t)
+	ann := p.moveIn("ann@cardea.test")
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPorch(t)
-			ann := p.moveIn("ann@cardea.test")
+			ann := p.signIn(ann.session.Identity)
 			csrf := p.beginLogin().set
 			begin := p.get("/self-service/logout/browser", sent(p.cookie(ann)))
 			token := begin.text("logout_token")

@@ -83,7 +83,7 @@ func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
 		Device:  device(r),
 		Session: c.session, Token: c.token,
 		Get: r.Method == http.MethodGet, Method: r.Method, Continuity: continuityOf(r),
-		Origin: r.Header.Get("Origin"),
+		Origin: r.Header.Get("Origin"), Language: preferred(r.Header.Get("Accept-Language")),
 	}
 	for _, cookie := range r.Cookies() {
 		v.Cookies = append(v.Cookies, cookie.Name)
@@ -202,4 +202,15 @@ func cut(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxDeviceText], "")
+}
+
+// preferred is the language that an Accept-Language header names first, "" for
+// none (RFC 9110, section 12.5.4): clients list what people prefer in order.
+func preferred(header string) string {
+	first, _, _ := strings.Cut(header, ",")
+	tag, _, _ := strings.Cut(first, ";")
+	if tag = strings.TrimSpace(tag); tag == "*" || len(tag) > 35 { // RFC 5646, section 4.4.1
+		return ""
+	}
+	return tag
 }

@@ -3,9 +3,9 @@ package httpapi
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,7 +163,7 @@ func sameBytes(a, b string) bool {
 
 func TestASessionCookieGetsOld(t *testing.T) {
 	p := newPorch(t)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name, config string
 		lives        time.Duration
 	}{
@@ -172,7 +172,7 @@ func TestASessionCookieGetsOld(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p.use(c.config)
-			ann := p.moveIn(c.name[:3] + strconv.Itoa(len(c.name)) + "@cardea.test")
+			ann := p.moveIn(fmt.Sprint("person-", i, "@cardea.test"))
 			cookie := p.cookie(ann)
 			// An operator has prolonged the session itself.
 			far := p.clock.Now().Add(365 * 24 * time.Hour)

@@ -337,8 +337,8 @@ func itoa(n int) string {
 	return string(raw)
 }
 
-// errorPage is where an answer to a page explains an error, and its id.
-func (g *guest) explained(a *flow.Answer) problem.ID {
+// explained is the id of an answer's error, also of one that the error page tells.
+func (*guest) explained(a *flow.Answer) problem.ID {
 	if a.Problem == nil {
 		return "none"
 	}

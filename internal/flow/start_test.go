@@ -217,10 +217,10 @@ func TestSettingsBelongToOnePerson(t *testing.T) {
 	for _, kind := range clients {
 		f := h.guest(kind).as(ann).begin(flow.Settings, "")
 		other := h.guest(kind).as(bob)
-		if a := other.fetch(flow.Settings, f.ID); g(a) != problem.IdentityMismatch {
+		if a := other.fetch(flow.Settings, f.ID); other.explained(a) != problem.IdentityMismatch {
 			t.Errorf("%s: fetch of somebody else's settings: %q", kind, said(a))
 		}
-		if a := other.post(flow.Settings, f, map[string]any{"method": "stub"}); g(a) != problem.IdentityMismatch {
+		if a := other.post(flow.Settings, f, map[string]any{"method": "stub"}); other.explained(a) != problem.IdentityMismatch {
 			t.Errorf("%s: submission to somebody else's settings: %q", kind, said(a))
 		}
 		nobody := h.guest(kind)
@@ -231,13 +231,6 @@ func TestSettingsBelongToOnePerson(t *testing.T) {
 			t.Errorf("%s: submission to settings by nobody: %q", kind, said(a))
 		}
 	}
-}
-
-func g(a *flow.Answer) problem.ID {
-	if a.Problem == nil {
-		return "none"
-	}
-	return a.Problem.ID
 }
 
 func TestWhatIsNoFlowIsNotFound(t *testing.T) {

@@ -71,8 +71,9 @@ func (s *Server) messagesByKey(w http.ResponseWriter, r *http.Request) ([]*Messa
 	if q.Has("status") && !messageStates[f.Status] {
 		return nil, problem.BadRequest("The status of a message is queued, processing, sent or abandoned.")
 	}
+	scope := s.pageScope("messages", filtersOf(q, "status", "recipient"))
 	if token := pageToken(q); token != "" {
-		if f.BeforeCreatedAt, f.BeforeID, err = set.openPage(token, f, now); err != nil {
+		if f.BeforeCreatedAt, f.BeforeID, err = set.openPage(token, scope, now); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +81,7 @@ func (s *Server) messagesByKey(w http.ResponseWriter, r *http.Request) ([]*Messa
 	if err != nil {
 		return nil, err
 	}
-	first, err := s.sealPage(set, f, firstMoment(), uuid.Nil, now)
+	first, err := s.sealPage(set, scope, firstMoment(), uuid.Nil, now)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func (s *Server) messagesByKey(w http.ResponseWriter, r *http.Request) ([]*Messa
 	if len(list) > size {
 		list = list[:size]
 		last := list[size-1]
-		if next, err = s.sealPage(set, f, last.CreatedAt, last.ID, now); err != nil {
+		if next, err = s.sealPage(set, scope, last.CreatedAt, last.ID, now); err != nil {
 			return nil, err
 		}
 	}
@@ -118,31 +119,25 @@ func firstMoment() time.Time { return time.Date(2200, 12, 31, 23, 59, 59, 0, tim
 // id of the last message of the page before.
 const pageSize = 8 + 8 + 16
 
-// pageScope ties a token to the list it belongs to. Filters are separated by what
-// neither of them can hold unescaped.
-func pageScope(f MessageFilter) []byte {
-	return []byte("messages?" + url.Values{"status": {f.Status}, "recipient": {f.Recipient}}.Encode())
-}
-
 // sealPage makes the token of the page that follows a message.
-func (s *Server) sealPage(set *compiled, f MessageFilter, at time.Time, id uuid.UUID, now time.Time) (string, error) {
+func (s *Server) sealPage(set *compiled, scope []byte, at time.Time, id uuid.UUID, now time.Time) (string, error) {
 	plain := make([]byte, 0, pageSize)
 	plain = binary.BigEndian.AppendUint64(plain, uint64(now.Add(pageLifetime).UnixMicro()))
 	plain = binary.BigEndian.AppendUint64(plain, uint64(at.UnixMicro()))
 	plain = append(plain, id[:]...)
-	sealed, err := set.pageKeys.Seal(s.rand, pageLabel, plain, pageScope(f))
+	sealed, err := set.pageKeys.Seal(s.rand, pageLabel, plain, scope)
 	return base64.URLEncoding.EncodeToString(sealed), err
 }
 
 // openPage is the way back from sealPage. A token that was made up, that belongs to
 // another list or that is over is a 400.
-func (set *compiled) openPage(token string, f MessageFilter, now time.Time) (at time.Time, id uuid.UUID, err error) {
+func (set *compiled) openPage(token string, scope []byte, now time.Time) (at time.Time, id uuid.UUID, err error) {
 	const foreign = "The page_token is not one of this list."
 	sealed, err := base64.URLEncoding.DecodeString(token)
 	if err != nil {
 		return at, id, malformed(foreign, err)
 	}
-	plain, err := set.pageKeys.Open(pageLabel, sealed, pageScope(f))
+	plain, err := set.pageKeys.Open(pageLabel, sealed, scope)
 	if err != nil || len(plain) != pageSize {
 		return at, id, malformed(foreign, err)
 	}

@@ -266,6 +266,25 @@ func TestAPageTokenBelongsToItsListAndEnds(t *testing.T) {
 	}
 }
 
+// Two tenants whose tokens are made with the same secrets: what a token names in one
+// of them is nothing in the other.
+func TestAPageTokenIsWorthNothingInAnotherTenant(t *testing.T) {
+	c := newCounter(t, false)
+	for _, who := range []string{"ann@example.test", "bob@example.test"} {
+		c.signIn(c.person(who))
+		c.enqueue(who)
+	}
+	for _, address := range []string{messages + "?page_size=1", "/admin/identities?page_size=1", "/admin/sessions?page_size=1"} {
+		c.wire.Tenant = "1"
+		next := links(c.want(200, "GET", address, ""))["next"]
+		c.want(200, "GET", next, "")
+		c.wire.Tenant = "2"
+		if a := c.want(400, "GET", next, ""); a.text("error", "message") == "" {
+			t.Errorf("%s: %s", next, a.Body)
+		}
+	}
+}
+
 func TestAPageTokenOutlivesTheRotationOfItsSecret(t *testing.T) {
 	c := newCounter(t, false)
 	token := c.token("")

@@ -28,6 +28,10 @@ func TestScopesAllow(t *testing.T) {
 		{"identities:read", apikey.Identities, apikey.Write, false},
 		{"identities:write", apikey.Identities, apikey.Read, false},
 		{"identities:read", apikey.Sessions, apikey.Read, false},
+		{"identities:read identities:write", apikey.Identities, apikey.Secrets, false},
+		{"identities:secrets", apikey.Identities, apikey.Secrets, true},
+		{"identities:secrets", apikey.Identities, apikey.Read, false},
+		{"identities:*", apikey.Identities, apikey.Secrets, true},
 		{"sessions:*", apikey.Sessions, apikey.Write, true},
 		{"sessions:*", apikey.Courier, apikey.Read, false},
 		{"courier:read, recovery:write", apikey.Recovery, apikey.Write, true},
@@ -47,7 +51,7 @@ func TestScopesAllow(t *testing.T) {
 }
 
 func TestScopesThatMeanNothingAreRefused(t *testing.T) {
-	for _, text := range []string{"", " , ", "identities", "identities:delete", "people:read", "*:read", "identities:read,*:*", "IDENTITIES:READ"} {
+	for _, text := range []string{"", " , ", "identities", "identities:delete", "sessions:secrets", "people:read", "*:read", "identities:read,*:*", "IDENTITIES:READ"} {
 		if scopes, err := apikey.ParseScopes(text); problem.As(err) == nil {
 			t.Errorf("%q is %v", text, scopes)
 		}
@@ -141,7 +145,7 @@ func TestOnlyAWorkingKeyWithTheScopeOpens(t *testing.T) {
 		"an unknown key":           {"Bearer " + good + "x", apikey.Read, 401},
 		"a session token":          {"Bearer ory_st_" + strings.TrimPrefix(good, apikey.Prefix), apikey.Read, 401},
 	} {
-		_, err := apikey.Check(t.Context(), s, tc.header, apikey.Identities, tc.access, at)
+		_, err := apikey.Check(t.Context(), s, tc.header, at, apikey.Identities, tc.access)
 		status := 0
 		if p := problem.As(err); p != nil {
 			status = p.Status
@@ -159,7 +163,7 @@ func TestUseIsNotedCoarsely(t *testing.T) {
 	token, _ := put(t, s, "*", 0)
 	var want []time.Time
 	for _, after := range []time.Duration{0, time.Second, apikey.UseInterval - time.Second, apikey.UseInterval + time.Second} {
-		if _, err := apikey.Check(t.Context(), s, "Bearer "+token, apikey.Metrics, apikey.Read, now.Add(after)); err != nil {
+		if _, err := apikey.Check(t.Context(), s, "Bearer "+token, now.Add(after), apikey.Metrics, apikey.Read); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -38,9 +38,9 @@ var (
 )
 
 // Check finds the key of an Authorization header (RFC 6750, section 2.1) and says
-// whether it permits an access. A key that does not work is a problem with status
-// 401, one without the scope with 403.
-func Check(ctx context.Context, keys Keys, header string, r Resource, a Access, now time.Time) (*Key, error) {
+// whether it permits all of the accesses. A key that does not work is a problem with
+// status 401, one without a scope with 403.
+func Check(ctx context.Context, keys Keys, header string, now time.Time, r Resource, needs ...Access) (*Key, error) {
 	token, ok := bearer(header)
 	if !ok {
 		return nil, errNoKey(errMissing)
@@ -56,8 +56,11 @@ func Check(ctx context.Context, keys Keys, header string, r Resource, a Access, 
 		return nil, errNoKey(errUnknown)
 	case !k.Valid(now):
 		return nil, errNoKey(errOver)
-	case !k.Scopes.Allow(r, a):
-		return nil, problem.Forbidden("This API key lacks the scope %s.", demanded(r, a))
+	}
+	for _, a := range needs {
+		if !k.Scopes.Allow(r, a) {
+			return nil, problem.Forbidden("This API key lacks the scope %s.", demanded(r, a))
+		}
 	}
 	if since := now.Add(-UseInterval); k.LastUsedAt == nil || k.LastUsedAt.Before(since) {
 		// Whether the use could be noted does not decide about the request.

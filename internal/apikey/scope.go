@@ -10,10 +10,13 @@ import (
 // Access is what a request does to a resource.
 type Access string
 
-// The two ways of access. A scope may name either, or "*" for both.
+// The ways of access. A scope may name one of them, or "*" for all.
 const (
 	Read  Access = "read"
 	Write Access = "write"
+	// Secrets is to read what opens accounts: hashes of passwords, keys of second
+	// factors, tokens of other providers. Only identities have such.
+	Secrets Access = "secrets"
 )
 
 // Resource is a part of the admin port.
@@ -29,6 +32,14 @@ const (
 )
 
 const every = "*"
+
+// Accesses are the ways of access that there are to a resource.
+func (r Resource) Accesses() []Access {
+	if r == Identities {
+		return []Access{Read, Write, Secrets}
+	}
+	return []Access{Read, Write}
+}
 
 // Resources are all resources, in the order in which they are listed to people.
 func Resources() []Resource { return []Resource{Identities, Sessions, Courier, Recovery, Metrics} }
@@ -50,7 +61,7 @@ func ParseScopes(texts ...string) (Scopes, error) {
 		for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 			s := Scope(word)
 			if !s.known() {
-				return nil, problem.BadRequest("There is no scope %.40q. Scopes are %s, or * for everything.", word, strings.Join(vocabulary(), ", "))
+				return nil, problem.BadRequest("There is no scope %.40q. Scopes are %s, or * for everything.", word, strings.Join(Vocabulary(), ", "))
 			}
 			if !slices.Contains(all, s) {
 				all = append(all, s)
@@ -58,23 +69,23 @@ func ParseScopes(texts ...string) (Scopes, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, problem.BadRequest("Name at least one scope: %s, or * for everything.", strings.Join(vocabulary(), ", "))
+		return nil, problem.BadRequest("Name at least one scope: %s, or * for everything.", strings.Join(Vocabulary(), ", "))
 	}
 	slices.Sort(all)
 	return all, nil
 }
 
-// vocabulary are all scopes but the widest.
-func vocabulary() (words []string) {
+// Vocabulary are all scopes but the widest.
+func Vocabulary() (words []string) {
 	for _, r := range Resources() {
-		for _, a := range []string{string(Read), string(Write), every} {
-			words = append(words, string(r)+":"+a)
+		for _, a := range append(r.Accesses(), every) {
+			words = append(words, string(r)+":"+string(a))
 		}
 	}
 	return words
 }
 
-func (s Scope) known() bool { return s == All || slices.Contains(vocabulary(), string(s)) }
+func (s Scope) known() bool { return s == All || slices.Contains(Vocabulary(), string(s)) }
 
 // Allow says whether the scopes permit an access. What has no name, because somebody
 // forgot to give it one, is open to keys that may do everything, and to nobody else.

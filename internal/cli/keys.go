@@ -55,7 +55,9 @@ func createKeyCommand(env Env) *cobra.Command {
 		Use: "create [DSN]", Short: "Make a key and print it, once", Args: cobra.MaximumNArgs(1),
 		Long: "Makes a key for the admin port. It is sent as Authorization: Bearer " + apikey.Prefix + "…, is printed here and\n" +
 			"never again, and is stored as a hash only. To rotate a key, make another one, roll it out and\n" +
-			"revoke the old one: any number of keys may be valid at once.",
+			"revoke the old one: any number of keys may be valid at once.\n\n" +
+			"Scopes are " + strings.Join(apikey.Vocabulary(), ", ") + ",\nor * for everything. Hashes of passwords, keys of second factors and tokens of providers are read\n" +
+			"with identities:secrets alone, besides identities:read.",
 		RunE: func(c *cobra.Command, args []string) error {
 			scopes, err := apikey.ParseScopes(words...)
 			if err != nil {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 
 	"cardea/internal/identity"
 )
@@ -38,7 +39,7 @@ func (s *Server) exportIdentities(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	if q.Get("credentials") == "true" {
+	if everything(q) {
 		configs = everyCredential()
 	}
 	filter.Credentials = len(configs) > 0
@@ -64,6 +65,9 @@ func (s *Server) exportIdentities(w http.ResponseWriter, r *http.Request) {
 		filter.After = list[len(list)-1].ID
 	}
 }
+
+// everything says whether an export is to hold all that an import needs.
+func everything(q url.Values) bool { return q.Get("credentials") == "true" }
 
 func everyCredential() map[identity.CredentialType]bool {
 	return map[identity.CredentialType]bool{

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 
 	"cardea/internal/apikey"
 	"cardea/internal/problem"
@@ -36,8 +37,18 @@ func (s *Server) admit(r Route, req *http.Request) error {
 	if s.Keys == nil {
 		return problem.Unauthorized("This port is guarded, and there are no keys to it.")
 	}
-	_, err := apikey.Check(req.Context(), s.Keys, req.Header.Get("Authorization"), r.Resource, r.Access, s.clock.Now())
+	_, err := apikey.Check(req.Context(), s.Keys, req.Header.Get("Authorization"), s.clock.Now(), r.Resource, needs(r, req.URL.Query())...)
 	return err
+}
+
+// needs are the accesses that a request to a route takes. Who reads identities does
+// not read the secrets of their credentials with them, on whatever route.
+func needs(r Route, q url.Values) []apikey.Access {
+	all := []apikey.Access{r.Access}
+	if r.Resource == apikey.Identities && revealing(q) {
+		all = append(all, apikey.Secrets)
+	}
+	return all
 }
 
 // certified says whether the client showed a certificate of a configured authority.

@@ -65,8 +65,8 @@ func TestWhoMayUseWhichRoute(t *testing.T) {
 	}
 	scoped := map[apikey.Scope]string{}
 	for _, r := range apikey.Resources() {
-		for _, a := range []string{"read", "write", "*"} {
-			s := apikey.Scope(string(r) + ":" + a)
+		for _, a := range append(r.Accesses(), "*") {
+			s := apikey.Scope(string(r) + ":" + string(a))
 			scoped[s], _ = d.key(string(s), 0)
 		}
 	}
@@ -106,6 +106,39 @@ func TestWhoMayUseWhichRoute(t *testing.T) {
 	}
 	if guarded < 20 {
 		t.Errorf("only %d routes were tried", guarded)
+	}
+}
+
+// Secrets are asked for in the query, so every route of identities is asked in every
+// way there is.
+func TestSecretsOfIdentitiesTakeAScopeOfTheirOwn(t *testing.T) {
+	d := newDesk(t, guardedPort)
+	plain, _ := d.key("identities:read identities:write", 0)
+	alone, _ := d.key("identities:secrets", 0)
+	full, _ := d.key("identities:read identities:write identities:secrets", 0)
+	star, _ := d.key("identities:*", 0)
+	tried := 0
+	for _, r := range d.wire.routes {
+		if r.Scope != admin || r.Resource != apikey.Identities {
+			continue
+		}
+		for _, query := range []string{"include_credential=password", "credentials=true", "page_size=1&include_credential=oidc&include_credential=totp"} {
+			tried++
+			asking := func(req *http.Request) { req.URL.RawQuery = query }
+			for about, token := range map[string]string{"to a key without them": plain, "to a key for nothing else": alone} {
+				if status := d.knock(r, token, asking); status != 403 {
+					t.Errorf("%s %s?%s answers %d %s", r.Method, r.Pattern, query, status, about)
+				}
+			}
+			for _, token := range []string{full, star} {
+				if status := d.knock(r, token, asking); refused(status) {
+					t.Errorf("%s %s?%s answers %d to a key with them", r.Method, r.Pattern, query, status)
+				}
+			}
+		}
+	}
+	if tried < 20 {
+		t.Errorf("only %d requests were tried", tried)
 	}
 }
 

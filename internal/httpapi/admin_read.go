@@ -132,6 +132,9 @@ func included(q url.Values) (map[identity.CredentialType]bool, error) {
 	return types, nil
 }
 
+// revealing says whether a query asks for what is in credentials.
+func revealing(q url.Values) bool { return q.Has("include_credential") || everything(q) }
+
 // getIdentity serves GET /admin/identities/{id}.
 func (s *Server) getIdentity(w http.ResponseWriter, r *http.Request) {
 	s.showIdentity(w, r, func(ctx context.Context) (*identity.Identity, error) {

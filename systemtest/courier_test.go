@@ -229,6 +229,8 @@ func TestEveryMessageArrivesAlthoughTheServerIsKilled(t *testing.T) {
 	s.noted(t, crashMessages, crashRecovery) // those that arrived without the sender living to hear of it
 	s.stop(t)
 
+	mails.mu.Lock() // connections of servers that were killed may still be read from
+	defer mails.mu.Unlock()
 	twice := 0
 	for recipient, n := range mails.arrived {
 		if n > 1 {
@@ -260,6 +262,8 @@ func TestTwoProcessesSendFromOneFileWithoutSendingTwice(t *testing.T) {
 	s.noted(t, sharedMessages, sharedWithin)
 	s.stop(t)
 	other()
+	mails.mu.Lock()
+	defer mails.mu.Unlock()
 	for recipient, n := range mails.arrived {
 		if n != 1 {
 			t.Errorf("%s arrived %d times", recipient, n)

@@ -10,10 +10,11 @@ import (
 
 const (
 	crowd        = 64                    // clients at once
-	crowdRounds  = 8                     // how often each of them signs up, and in
+	crowdRounds  = 8                     // how often each of them signs up, and in, at least
+	mostRounds   = 100                   // before which a prober has asked often enough
 	longestWait  = 5 * time.Second       // of any request in a crowd
 	whoamiBudget = 20 * time.Millisecond // 99th percentile meanwhile
-	measureTries = 3                     // on a machine that others use as well, the best counts
+	measureTries = 6                     // on a machine that others use as well, the best counts
 )
 
 // outcome is one request or journey of a crowd.
@@ -53,20 +54,18 @@ func TestACrowdAtOnceIsServedAndNobodyElseNotices(t *testing.T) {
 	best := time.Hour
 	for try := range measureTries {
 		probe := s.probe(t, quiet.Token)
-		for round := range crowdRounds {
+		for round := 0; round < crowdRounds || round < mostRounds && !probe.hasEnough(); round++ {
 			email := func(member int) string { return fmt.Sprintf("crowd-%d-%d-%d@cardea.test", try, round, member) }
 			served(t, "sign up", together(func(i int) error { _, err := clients[i].signUp(email(i)); return err }))
 			served(t, "sign in", together(func(i int) error { _, err := clients[i].signIn(email(i)); return err }))
 		}
 		found := probe.stop(t)
-		// A crowd of small requests takes all processors, and everybody queues for
-		// those: how long depends on the machine. Nothing else may be queued for.
-		if best = min(best, found.P99-found.Alive); best < whoamiBudget || t.Failed() {
+		if best = min(best, found.waited()); best < whoamiBudget || t.Failed() {
 			break
 		}
 	}
 	if best >= whoamiBudget {
-		t.Errorf("beside a crowd whoami took %s more than /health/alive in its 99th percentile, want less than %s", best, whoamiBudget)
+		t.Errorf("beside a crowd whoami waited %s for something that is no processor, want less than %s", best, whoamiBudget)
 	}
 }
 
@@ -89,7 +88,7 @@ func TestTooManySignInsAreTurnedAwayAndNobodyElseNotices(t *testing.T) {
 	const (
 		cost, queue = 12, 16
 		growth      = 16 << 20 // bytes of resident memory between the first wave and the last
-		waves       = measureTries
+		waves       = 3
 	)
 	s := start(t, options{BcryptCost: cost, Config: fmt.Sprintf("cardea: {hashing: {queue: %d}}", queue)})
 	const email = "ann@cardea.test"
@@ -111,10 +110,10 @@ func TestTooManySignInsAreTurnedAwayAndNobodyElseNotices(t *testing.T) {
 		clients[i] = s.native()
 	}
 	best, first, last := time.Hour, int64(0), int64(0)
-	for wave := range waves {
+	for wave := 0; wave < waves || wave < measureTries && best >= whoamiBudget; wave++ {
 		probe := s.probe(t, ann.Token)
 		all := together(func(i int) error { _, err := clients[i].signIn(email); return err })
-		best = min(best, probe.stop(t).P99)
+		best = min(best, probe.stop(t).waited())
 		turnedAway(t, all)
 		last = s.resident(t)
 		if wave == 0 {
@@ -123,7 +122,7 @@ func TestTooManySignInsAreTurnedAwayAndNobodyElseNotices(t *testing.T) {
 		t.Logf("wave %d: resident memory is %d MB", wave+1, last>>20)
 	}
 	if best >= whoamiBudget {
-		t.Errorf("whoami took %s in its 99th percentile beside expensive sign-ins, want less than %s", best, whoamiBudget)
+		t.Errorf("beside expensive sign-ins whoami waited %s for something that is no processor, want less than %s", best, whoamiBudget)
 	}
 	if last-first > growth {
 		t.Errorf("resident memory grew from %d to %d bytes over waves of sign-ins that were turned away", first, last)

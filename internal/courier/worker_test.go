@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"cardea/internal/clock"
+	"cardea/internal/relay"
 	"cardea/internal/store"
 	"testing/synctest"
 )
@@ -155,12 +156,12 @@ func TestALeaseIsRenewedWhileTheDelivererIsSlow(t *testing.T) {
 		id := o.enqueue("a")
 		slow := func(ctx context.Context, _ Envelope, l Letter) error {
 			box.note(l)
-			clock.System{}.SleepUntil(ctx, clock.System{}.Now().Add(3*leaseFor))
+			clock.System{}.SleepUntil(ctx, clock.System{}.Now().Add(3*relay.LeaseFor))
 			return ctx.Err()
 		}
 		_, stopA := o.start("a", slow)
 		_, stopB := o.start("b", slow)
-		pass(4 * leaseFor)
+		pass(4 * relay.LeaseFor)
 		stopA()
 		stopB()
 		o.want(id, Sent, 1, 1)
@@ -192,11 +193,11 @@ func TestTheMessageOfAWorkerThatDiedIsSentByAnother(t *testing.T) {
 		var box postbox
 		id := o.enqueue("a")
 		now := clock.System{}.Now()
-		if _, err := o.rows.Claim(o.Context(), "dead", now, now.Add(leaseFor), 1); err != nil {
+		if _, err := o.rows.Claim(o.Context(), "dead", now, now.Add(relay.LeaseFor), 1); err != nil {
 			o.Fatal(err)
 		}
 		_, stop := o.start("alive", func(_ context.Context, _ Envelope, l Letter) error { box.note(l); return nil })
-		pass(leaseFor - time.Millisecond)
+		pass(relay.LeaseFor - time.Millisecond)
 		if box.count("a") != 0 {
 			o.Error("it was sent while another worker had it")
 		}
@@ -211,10 +212,10 @@ func TestAMessageThatBringsSendersDownIsGivenUp(t *testing.T) {
 		id := o.enqueue("a")
 		for range retries + 1 {
 			now := clock.System{}.Now()
-			if _, err := o.rows.Claim(o.Context(), "dead", now, now.Add(leaseFor), 1); err != nil {
+			if _, err := o.rows.Claim(o.Context(), "dead", now, now.Add(relay.LeaseFor), 1); err != nil {
 				o.Fatal(err)
 			}
-			pass(leaseFor)
+			pass(relay.LeaseFor)
 		}
 		_, stop := o.start("alive", func(context.Context, Envelope, Letter) error {
 			o.Error("it was sent")
@@ -246,10 +247,10 @@ func TestAWorkerThatCannotRenewStopsBeforeAnotherBegins(t *testing.T) {
 			return nil
 		})
 		link.set(true)
-		pass(2 * leaseFor)
+		pass(2 * relay.LeaseFor)
 		stopB()
 		link.set(false)
-		pass(maxPause)
+		pass(relay.MaxPause)
 		stopA()
 		if stopped.IsZero() || !stopped.Before(began) {
 			o.Errorf("the first stopped at %v, the second began at %v", stopped, began)
@@ -269,9 +270,9 @@ func TestAMessageThatWasHandedOverIsNotSentAgainByAWorkerThatCannotNoteIt(t *tes
 					fail(o.rows, true)
 					return nil
 				})
-				pass(5 * leaseFor)
+				pass(5 * relay.LeaseFor)
 				fail(o.rows, false)
-				pass(2 * maxPause)
+				pass(2 * relay.MaxPause)
 				stop()
 				if m, err := o.tenant.Message(o.Context(), id); err != nil || m.Status != string(Sent) || box.count("a") != 1 {
 					o.Errorf("the message is %s and arrived %d times: %v", m.Status, box.count("a"), err)
@@ -296,7 +297,7 @@ func TestAWorkerOutlivesTheStore(t *testing.T) {
 		}
 		o.enqueue("a")
 		o.rows.set(false)
-		pass(maxPause)
+		pass(relay.MaxPause)
 		stop()
 		if box.count("a") != 1 {
 			o.Error("it did not go on")
@@ -308,7 +309,7 @@ func TestTheEndWaitsForAttemptsUnderWay(t *testing.T) {
 	within(t, func(o *office) {
 		id := o.enqueue("a")
 		_, stop := o.start("w", func(ctx context.Context, _ Envelope, _ Letter) error {
-			clock.System{}.SleepUntil(ctx, clock.System{}.Now().Add(drainWithin/2))
+			clock.System{}.SleepUntil(ctx, clock.System{}.Now().Add(relay.DrainWithin/2))
 			return ctx.Err()
 		})
 		pass(time.Millisecond)
@@ -327,7 +328,7 @@ func TestTheEndDoesNotWaitForEverAndLosesNothing(t *testing.T) {
 		pass(time.Millisecond)
 		begun := clock.System{}.Now()
 		stop()
-		if took := (clock.System{}).Now().Sub(begun); took > drainWithin {
+		if took := (clock.System{}).Now().Sub(begun); took > relay.DrainWithin {
 			o.Errorf("the end took %s", took)
 		}
 		o.want(id, Queued, 1, 1)

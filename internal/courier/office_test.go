@@ -154,15 +154,20 @@ func configured(t *testing.T, secrets ...string) *flow.Setup {
 	return setup
 }
 
-// enqueue puts a letter into the outbox, now.
+// enqueue puts a letter into the outbox, now, to somebody who gets no other.
 func (o *office) enqueue(subject string) uuid.UUID {
+	o.Helper()
+	return o.enqueueTo(uuid.NewString()+"@example.org", subject)
+}
+
+func (o *office) enqueueTo(recipient, subject string) uuid.UUID {
 	o.Helper()
 	id := uuid.New()
 	sealed, err := Seal(o.setup.Keys, rand.Reader, id, Letter{Subject: subject})
 	if err != nil {
 		o.Fatal(err)
 	}
-	m := flow.Message{ID: id, Template: "recovery_code_valid", Channel: identity.Email, Recipient: "ann@example.org", Sealed: sealed, CreatedAt: clock.System{}.Now()}
+	m := flow.Message{ID: id, Template: "recovery_code_valid", Channel: identity.Email, Recipient: recipient, Sealed: sealed, CreatedAt: clock.System{}.Now()}
 	if err := o.tenant.Tx(o.Context(), func(x *store.Tx) error { return x.Enqueue(m) }); err != nil {
 		o.Fatal(err)
 	}

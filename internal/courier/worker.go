@@ -114,7 +114,10 @@ func (w *Worker) settle(c Claim, err error, now time.Time) func(context.Context)
 	if o.Status != Sent {
 		w.o.Report(&c.Envelope, fmt.Errorf("attempt %d, the message is %s: %s", c.Attempt, o.Status, o.Error))
 	}
-	return func(ctx context.Context) error { return w.o.Outbox.Finish(ctx, c.Lease, o) }
+	return func(ctx context.Context) error {
+		defer w.Wake() // the end may have let another message go
+		return w.o.Outbox.Finish(ctx, c.Lease, o)
+	}
 }
 
 func (w *Worker) outcome(c Claim, err error, now time.Time) Outcome {

@@ -21,10 +21,10 @@ func TestWhatIsInTheOutboxIsSentOnce(t *testing.T) {
 		var box postbox
 		ids := map[string]uuid.UUID{}
 		for _, s := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
-			ids[s] = o.enqueue(s)
+			ids[s] = o.enqueueTo(s+"@example.org", s)
 		}
 		_, stop := o.start("w", func(_ context.Context, e Envelope, l Letter) error {
-			if e.ID != ids[l.Subject] || e.Recipient != "ann@example.org" {
+			if e.ID != ids[l.Subject] || e.Recipient != l.Subject+"@example.org" {
 				o.Errorf("the letter %q came in the envelope %+v", l.Subject, e)
 			}
 			box.note(l)

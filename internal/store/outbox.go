@@ -153,9 +153,13 @@ func (s *System) FinishMessage(ctx context.Context, l MessageLease, o MessageOut
 		if o.Status != MessageSent {
 			word = "failed"
 		}
+		dispatch := s.db.newID()
 		_, err := c.exec("INSERT INTO message_dispatches (tenant, message_id, id, status, error, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			int64(l.Tenant), idBytes(l.ID), idBytes(s.db.newID()), word, textOrNull(o.Error), micros(o.Now), micros(o.Now))
-		return err
+			int64(l.Tenant), idBytes(l.ID), idBytes(dispatch), word, textOrNull(o.Error), micros(o.Now), micros(o.Now))
+		if err != nil {
+			return err
+		}
+		return letNextGo(c, l.Tenant, l.ID, dispatch, o.Now)
 	})
 }
 

@@ -144,7 +144,8 @@ func recordAll(t *testing.T, db *DB) []string {
 	_, bulkErr := tenant.BulkSessions(ctx, DisableSessions, EverySession, nil, 10, start)
 	message := flow.Message{ID: uuid.New(), Channel: identity.Email, Sealed: []byte{1}, CreatedAt: start}
 	lease := MessageLease{Tenant: 1, ID: message.ID, Holder: "h", Attempt: 1}
-	run(tenant.Tx(ctx, func(x *Tx) error { return x.Enqueue(message) }))
+	later := flow.Message{ID: uuid.New(), Channel: identity.Email, Sealed: []byte{1}, CreatedAt: start}
+	run(tenant.Tx(ctx, func(x *Tx) error { return errors.Join(x.Enqueue(message), x.Enqueue(later)) }))
 	_, claimErr := db.System().ClaimMessages(ctx, "h", start, start, 10)
 	_, renewErr := db.System().RenewMessage(ctx, lease, start)
 	run(claimErr, renewErr, db.System().FinishMessage(ctx, lease, MessageOutcome{Status: MessageAbandoned, Now: start}),

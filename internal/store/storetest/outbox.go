@@ -63,7 +63,7 @@ var outboxTests = []test{
 		var want []uuid.UUID
 		for k := range 6 {
 			c.Clock.Advance(time.Second)
-			want = append(want, c.of(1+k%2).enqueue("a").ID)
+			want = append(want, c.of(1+k%2).enqueue(fmt.Sprint(k)).ID)
 		}
 		same(c, "the first four", want[:4], ids(c.claim("h", 4)))
 		same(c, "the rest", want[4:], ids(c.claim("h", 4)))
@@ -196,7 +196,7 @@ var outboxTests = []test{
 	{"64 senders claim each message exactly once", func(c *Case) {
 		const messages = 640
 		for k := range messages {
-			c.of(1+k%2).enqueueAs(c.id(), "a")
+			c.of(1+k%2).enqueueAs(c.id(), fmt.Sprint(k))
 		}
 		var mu sync.Mutex
 		claims := map[uuid.UUID]int{}

@@ -67,7 +67,7 @@ func Run(t *testing.T, open Open) {
 		})
 	}
 	t.Run("background jobs", func(t *testing.T) {
-		for _, c := range slices.Concat(systemTests, outboxTests) {
+		for _, c := range slices.Concat(systemTests, outboxTests, orderTests) {
 			t.Run(c.name, func(t *testing.T) {
 				now := clock.NewFake(Start)
 				db, _ := open(t, now)

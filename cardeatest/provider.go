@@ -1,6 +1,7 @@
 package cardeatest
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -28,6 +29,8 @@ type Provider struct {
 	Sign func(header, claims map[string]any) string
 	// Answer serves a request in place of the provider when it returns true.
 	Answer func(w http.ResponseWriter, r *http.Request) bool
+	// Mapper is the program of Config; "" is the constant of this name.
+	Mapper string
 	// WithoutPKCE hides that the provider does RFC 7636.
 	WithoutPKCE bool
 
@@ -80,7 +83,7 @@ const Mapper = `local claims = std.extVar('claims');
 // style. more is added to it, such as ", pkce: never".
 func (p *Provider) Config(id, more string) string {
 	return fmt.Sprintf(`{id: %s, provider: generic, client_id: client-%s, client_secret: a-secret, issuer_url: %q, mapper_url: %q, scope: [email]%s}`,
-		id, id, p.URL, "base64://"+encode(Mapper), more)
+		id, id, p.URL, "base64://"+encode(cmp.Or(p.Mapper, Mapper)), more)
 }
 
 // Consent is somebody agreeing at the address that a browser was sent to: it gives

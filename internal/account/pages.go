@@ -87,6 +87,8 @@ func (p *Pages) route(set *flow.Setup, path string) page {
 	switch {
 	case name == "" && flows.Login.UIBuiltIn:
 		return (*Pages).home
+	case name == trialPath && flows.Login.UIBuiltIn:
+		return (*Pages).trial
 	case name == "error" && flows.Error.UIBuiltIn:
 		return (*Pages).failure
 	}

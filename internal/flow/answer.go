@@ -36,6 +36,7 @@ type Page struct {
 	UI           ui.Container
 	Identity     *identity.Identity // settings only
 	ExchangeCode string             // only in the answer that created the flow
+	Trial        *Trial             // what a login tries out; nil for the real thing
 	LoginRequest json.RawMessage    // what the OAuth2 server knows of a login; nil for none
 	Transient    bool               // the answer to a step that went well repeats the transient payload
 	ContinueWith []Continue         // what a recovery or a change of settings leads to

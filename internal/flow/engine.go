@@ -208,7 +208,7 @@ func (r *run) exec(ctx context.Context) (*Exec, error) {
 func (r *run) methodsOf(i *identity.Identity) []string {
 	var all []string
 	for _, s := range r.steps[r.kind.name] {
-		if s.usable != nil && s.Enabled(r.Setup) && (s.Accepts == nil || s.Accepts(r.flow)) && (i == nil || s.usable(r.Setup, i)) {
+		if s.usable != nil && s.Enabled(r.Setup) && s.accepts(r.flow) && (i == nil || s.usable(r.Setup, i)) {
 			all = append(all, s.Method)
 		}
 	}
@@ -223,7 +223,7 @@ func (r *run) offered() []*Step {
 		if r.flow.Organization != nil && r.flow.RequestedAAL != "aal2" && r.kind.name != Settings {
 			continue
 		}
-		if s.Enabled(r.Setup) && (s.Accepts == nil || s.Accepts(r.flow)) {
+		if s.Enabled(r.Setup) && s.accepts(r.flow) {
 			offered = append(offered, s)
 		}
 	}

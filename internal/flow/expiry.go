@@ -16,6 +16,9 @@ func checkExpiry(ctx context.Context, r *run) *Answer {
 	if !old.Expired(r.now) {
 		return nil
 	}
+	if old.Trial() != nil {
+		return r.refuseOldTrial(ctx)
+	}
 	if r.kind.renewsExpired {
 		r.CSRF.Rotate(r.rand)
 	}

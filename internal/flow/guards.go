@@ -211,7 +211,7 @@ func loadForFetch(ctx context.Context, r *run) *Answer {
 
 // checkOwner lets only the browser that started a flow read it.
 func checkOwner(_ context.Context, r *run) *Answer {
-	if r.flow.Type == API || r.flow.handedOut() || r.CSRF.Owns(r.flow.CSRFHash) {
+	if r.flow.Type == API || r.flow.handedOut() || r.flow.untried() || r.CSRF.Owns(r.flow.CSRFHash) {
 		return nil
 	}
 	return envelope(r.CSRF.Violation())

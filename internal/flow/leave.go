@@ -32,6 +32,9 @@ type Leave struct {
 type Back struct {
 	Query url.Values
 	Carry json.RawMessage
+	// Stray is why the return is not the one that was waited for. Only trials are told,
+	// and only by the browser that left; there is no Carry then.
+	Stray error
 }
 
 func (Leave) result() {}
@@ -123,8 +126,11 @@ func (e *Engine) Return(ctx context.Context, method, provider string, v *Visit) 
 	if a := r.pass(ctx, r.kind.back); a != nil {
 		return a
 	}
-	kept, err := r.comesFrom(ctx, method, provider)
+	kept, own, err := r.comesFrom(ctx, method, provider)
 	if err != nil {
+		if own && r.flow.Trial() != nil {
+			return r.tried(ctx, step, Back{Stray: err})
+		}
 		return r.forward(ctx, err)
 	}
 	delete(r.flow.Facts, awayKey)
@@ -134,11 +140,15 @@ func (e *Engine) Return(ctx context.Context, method, provider string, v *Visit) 
 	if err != nil {
 		return r.forward(ctx, strayed().With(err))
 	}
+	back := Back{Query: r.Query, Carry: carry}
+	if r.flow.Trial() != nil {
+		return r.tried(ctx, step, back)
+	}
 	x, err := r.exec(ctx)
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	result, err := step.resume(ctx, x, Back{Query: r.Query, Carry: carry})
+	result, err := step.resume(ctx, x, back)
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
@@ -170,7 +180,9 @@ func (r *run) stateOf(ctx context.Context) (*Flow, error) {
 
 // returnsTo is the step of the flow's kind to which a method's browsers come back.
 func (r *run) returnsTo(method string) *Step {
-	at := slices.IndexFunc(r.steps[r.kind.name], func(s *Step) bool { return s.Method == method && s.resume != nil && s.Enabled(r.Setup) })
+	at := slices.IndexFunc(r.steps[r.kind.name], func(s *Step) bool {
+		return s.Method == method && s.resume != nil && s.Enabled(r.Setup) && s.accepts(r.flow)
+	})
 	if at < 0 {
 		return nil
 	}
@@ -178,15 +190,16 @@ func (r *run) returnsTo(method string) *Step {
 }
 
 // comesFrom checks that this is the browser that left, that it comes from where it
-// went, and that it does so for the first time (RFC 9700, sections 4.4 and 4.7).
-func (r *run) comesFrom(ctx context.Context, method, provider string) (*away, error) {
+// went, and that it does so for the first time (RFC 9700, sections 4.4 and 4.7). The
+// second result says that at least the browser is the right one.
+func (r *run) comesFrom(ctx context.Context, method, provider string) (*away, bool, error) {
 	raw, ok := r.flow.Facts[awayKey]
 	if !ok {
-		return nil, strayed()
+		return nil, false, strayed()
 	}
 	var kept away
 	if err := json.Unmarshal(raw, &kept); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	state := hashOfState(r.param("state"))
 	bound := r.handed != nil // the app's half of the exchange binds what no cookie can
@@ -195,15 +208,15 @@ func (r *run) comesFrom(ctx context.Context, method, provider string) (*away, er
 	}
 	switch {
 	case !bound, subtle.ConstantTimeCompare(kept.State, state) != 1, r.now.After(kept.Until), kept.Method != method:
-		return nil, strayed()
+		return nil, bound, strayed()
 	case provider != "" && provider != kept.Provider:
-		return nil, strayed().With(errors.New("the provider is another than the one that the browser was sent to"))
+		return nil, bound, strayed().With(errors.New("the provider is another than the one that the browser was sent to"))
 	}
 	first, err := r.store.Spend(ctx, awayPurpose, state, kept.Until)
 	if err == nil && !first {
 		err = strayed()
 	}
-	return &kept, err
+	return &kept, bound, err
 }
 
 // refuseSecondReturn sends somebody on who is signed in by now: a return that the

@@ -43,7 +43,7 @@ func (r *run) page(ctx context.Context) (*Page, error) {
 	if r.kind.name == Verification && r.flow.State == PassedChallenge {
 		form = r.proven()
 	}
-	page := &Page{Flow: r.flow, ExchangeCode: r.flow.ExchangeCode, UI: r.catalogue.Locale().Localize(form)}
+	page := &Page{Flow: r.flow, Trial: r.flow.Trial(), ExchangeCode: r.flow.ExchangeCode, UI: r.catalogue.Locale().Localize(form)}
 	if r.kind.name == Settings && r.Session != nil {
 		page.Identity = r.Session.Identity
 	}
@@ -110,7 +110,7 @@ func (r *run) nodes(ctx context.Context, s *schema.Schema) (ui.Nodes, error) {
 // contract does not sort the screen on which a code is asked for until something
 // was wrong with it.
 func (r *run) unsorted() bool {
-	if r.flow.Stage() == Alone {
+	if r.flow.Stage() == Alone || r.flow.Trial() != nil {
 		return true
 	}
 	return (r.flow.State == SentEmail || r.flow.Stage() == Prove) && !r.flow.Faulty()
@@ -169,7 +169,10 @@ func merge(nodes *ui.Nodes, more ui.Nodes) {
 // flow that an operator hands out has none.
 func (r *run) withToken(nodes ui.Nodes) ui.Nodes {
 	token := ""
-	if r.flow.Type == Browser {
+	switch {
+	case r.flow.untried():
+		token = r.trialToken()
+	case r.flow.Type == Browser:
 		token = r.CSRF.Masked(r.rand)
 	}
 	placed := nodes.Find("csrf_token") != nil

@@ -141,6 +141,9 @@ type Typed[In any] struct {
 	Open func(context.Context, *Exec, In) (Result, error)
 	// Resume judges how a browser came back that a Leave has sent away.
 	Resume func(context.Context, *Exec, Back) (Result, error)
+	// Try judges the same for a trial and gives its report, which is kept as JSON. Nil
+	// for steps that cannot be tried out.
+	Try func(context.Context, *Exec, Back) any
 	// Send starts the step on behalf of somebody whose address is known: the
 	// verification after a registration, a code for the only second factor. An
 	// Await without a state says that the method does not reach the address; without
@@ -160,6 +163,7 @@ type Step struct {
 	submit  func(context.Context, *Exec, map[string]any) (Result, error)
 	open    func(context.Context, *Exec, map[string]any) (Result, error)
 	resume  func(context.Context, *Exec, Back) (Result, error)
+	try     func(context.Context, *Exec, Back) any
 	send    func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
 	usable  func(*Setup, *identity.Identity) bool
 }
@@ -182,6 +186,7 @@ func Of[In any](t Typed[In]) *Step {
 		render:  t.Render,
 		send:    t.Send,
 		resume:  t.Resume,
+		try:     t.Try,
 		usable:  t.Usable,
 		submit:  bound(t.Submit),
 	}
@@ -195,9 +200,14 @@ func Of[In any](t Typed[In]) *Step {
 	return s
 }
 
+// accepts says whether the step takes part in a flow.
+func (s *Step) accepts(f *Flow) bool {
+	return (s.Accepts == nil || s.Accepts(f)) && (f.Trial() == nil || s.try != nil)
+}
+
 // answersTo says whether a submission is meant for this step.
 func (s *Step) answersTo(f *Flow, body *payload.Body) bool {
-	if s.Accepts != nil && !s.Accepts(f) {
+	if !s.accepts(f) {
 		return false
 	}
 	if s.Answers != nil {

@@ -86,5 +86,6 @@ type SessionWriter interface {
 // FlowWriter changes flows.
 type FlowWriter interface {
 	InsertFlow(f *Flow) error
-	UpdateFlow(f *Flow) error // ErrNotFound when it is gone
+	UpdateFlow(f *Flow) error      // ErrNotFound when it is gone
+	DeleteFlow(id uuid.UUID) error // the same
 }

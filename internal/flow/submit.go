@@ -62,7 +62,7 @@ func (r *run) pick(body *payload.Body) *Step {
 		}
 	}
 	for _, s := range r.steps[r.kind.name] {
-		if s.Catches && s.Enabled(r.Setup) && (s.Accepts == nil || s.Accepts(r.flow)) {
+		if s.Catches && s.Enabled(r.Setup) && s.accepts(r.flow) {
 			return s
 		}
 	}
@@ -104,6 +104,9 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 
 // act does what a step's judgement asks for. tree is what was submitted.
 func (r *run) act(ctx context.Context, x *Exec, step *Step, tree map[string]any, result Result) *Answer {
+	if err := r.harmless(result); err != nil {
+		return r.forward(ctx, err)
+	}
 	switch result := result.(type) {
 	case Rejected:
 		if r.kind.name == Login {
@@ -273,6 +276,9 @@ func missing(v payload.Violation) FieldMessage {
 // checkCSRF protects browsers by the token and native clients by refusing what
 // only browsers send.
 func (r *run) checkCSRF(step *Step, body *payload.Body) error {
+	if r.flow.Trial() != nil {
+		return r.checkTrial(body)
+	}
 	exempt := step.CSRF.Exempt != "" && (step.CSRF.Unless == "" || body.First(step.CSRF.Unless) == "")
 	if exempt || r.flow.handedOut() {
 		return nil

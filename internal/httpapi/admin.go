@@ -66,6 +66,7 @@ func (s *Server) identityTable() []entry {
 		{"DELETE", "/admin/identities/{id}/credentials/{type}", "deleteIdentityCredentials", s.deleteCredential},
 		{"GET", exportPath, "exportIdentities", s.exportIdentities},
 		{"POST", importPath, "importIdentities", s.importIdentities},
+		{"POST", "/admin/test-login-flows", "createTestLoginFlow", s.startTrial},
 	}
 }
 

@@ -71,6 +71,8 @@ func (s *Server) table() []Route {
 		add(public, "POST", pattern, "", s.posted)
 	}
 
+	add(public, "DELETE", "/self-service/login/test", "deleteTestLoginFlow", s.endTrial)
+
 	add(public, "GET", "/sessions/whoami", "toSession", s.whoami)
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"} {
 		add(public, method, "/sessions/whoami", "", s.whoami) // proxies ask with the method of the request they guard

@@ -56,6 +56,15 @@ func appendPage(b []byte, set *flow.Setup, p *flow.Page) []byte {
 		o.key("identity")
 		o.b = appendIdentity(o.b, set, p.Identity, publicSession)
 	}
+	if p.Trial != nil {
+		o.key("test_context")
+		trial := open(o.b)
+		trial.text("provider_id", p.Trial.Provider)
+		if len(p.Trial.Report) > 0 {
+			trial.raw("debug_payload", p.Trial.Report)
+		}
+		o.b = trial.close()
+	}
 	o.optional("session_token_exchange_code", p.ExchangeCode)
 	o.plain("state", string(f.State))
 	if p.Transient && len(f.Transient) > 0 {

@@ -78,7 +78,7 @@ func (l *locale) UnmarshalJSON(raw []byte) error {
 func readClaims(raw []byte, everything bool) (*Claims, error) {
 	var c Claims
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, problem.BadRequest("The claims of the provider cannot be read.").With(err)
+		return nil, at(stepClaims, "claims_invalid", problem.BadRequest("The claims of the provider cannot be read.").With(err))
 	}
 	if everything {
 		all, err := object(raw)

@@ -26,7 +26,7 @@ const skew = 5 * time.Minute
 // Core, section 3.1.3.7).
 func (a *asked) verified(ctx context.Context) (*oidc.IDToken, error) {
 	if a.rawID == "" {
-		return nil, problem.BadRequest("The provider did not send an ID token.")
+		return nil, badToken(errors.New("the provider did not send one"))
 	}
 	t, err := a.found.provider.Verifier(&oidc.Config{ClientID: a.ClientID, Now: a.now}).Verify(ctx, a.rawID)
 	if err == nil {
@@ -38,8 +38,8 @@ func (a *asked) verified(ctx context.Context) (*oidc.IDToken, error) {
 	return t, nil
 }
 
-func badToken(err error) *problem.Error {
-	return problem.BadRequest("The ID token of the provider is not valid.").With(err)
+func badToken(err error) error {
+	return at(stepToken, "verification_failed", problem.BadRequest("The ID token of the provider is not valid.").With(err))
 }
 
 // judge checks what concerns the one sign-in: for whom the token was made, when, and
@@ -76,6 +76,7 @@ func generic(ctx context.Context, a *asked) (*Claims, error) {
 		return nil, err
 	}
 	fromToken, err := readClaims(raw, true)
+	a.inToken = fromToken
 	if err != nil || a.ClaimsSource != "userinfo" && a.brand.source != "userinfo" {
 		return fromToken, err
 	}

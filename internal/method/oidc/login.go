@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/session"
@@ -37,21 +38,25 @@ func (m *Method) login() *flow.Step {
 		Prepare: prepareLogin,
 		Render:  renderLogin,
 		Submit: func(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
+			if t := x.Flow.Trial(); t != nil {
+				return m.begin(ctx, x, t, in)
+			}
 			return m.submit(ctx, x, in, m.signIn)
 		},
-		Resume: func(ctx context.Context, x *flow.Exec, b flow.Back) (flow.Result, error) {
-			a, why, err := m.arrived(ctx, x, b)
-			if a == nil || err != nil {
-				return why, err
-			}
-			return m.signIn(ctx, x, a)
-		},
+		Resume: m.resume(m.signIn),
+		Try:    m.tryOut,
 		Usable: func(_ *flow.Setup, i *identity.Identity) bool { return len(i.Links()) > 0 },
 	})
 }
 
 // prepareLogin remembers with which providers somebody can sign in again.
 func prepareLogin(ctx context.Context, x *flow.Exec) (any, error) {
+	if t := x.Flow.Trial(); t != nil {
+		if _, ok := providerOf(x.Setup, t.Provider); !ok {
+			return nil, unknownProvider()
+		}
+		return nil, nil
+	}
 	if !x.Flow.Refresh || x.Session == nil {
 		return nil, nil
 	}
@@ -75,10 +80,17 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t := v.Flow.Trial(); t != nil {
+		p, ok := providerOf(v.Setup, t.Provider)
+		if !ok {
+			return nil, nil // it was taken out of the configuration
+		}
+		return ui.Nodes{ui.Submit(ui.OIDC, "provider", p.ID, withProvider(p))}, nil
+	}
 	link := v.Flow.Linking()
 	var nodes ui.Nodes
 	for _, p := range offered(v.Setup) {
-		label := ui.New(ui.LoginWithProvider, "provider", p.Label, "provider_id", p.ID)
+		label := withProvider(p)
 		switch {
 		case !v.Flow.OffersProvider(p.ID):
 			continue
@@ -92,6 +104,10 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 		nodes = append(nodes, ui.Submit(ui.OIDC, "provider", p.ID, label))
 	}
 	return nodes, nil
+}
+
+func withProvider(p config.OIDCProvider) ui.Message {
+	return ui.New(ui.LoginWithProvider, "provider", p.Label, "provider_id", p.ID)
 }
 
 // signIn signs in whom the provider has brought; whoever has no account gets one.

@@ -21,12 +21,21 @@ type mapping struct {
 	verified      []identity.Address
 }
 
-// mapped runs the provider's program over the claims. It sees the account as it is
-// by now, and an empty one for somebody new.
+// mapped is what the operator makes of somebody's claims. It sees the account as it
+// is by now, and an empty one for somebody new.
 func (m *Method) mapped(ctx context.Context, a *arrival, i *identity.Identity) (*mapping, error) {
-	claims, err := json.Marshal(a.claims)
+	out, err := m.output(ctx, a, i)
 	if err != nil {
 		return nil, err
+	}
+	return readMapping(out)
+}
+
+// output runs the provider's program over the claims.
+func (m *Method) output(ctx context.Context, a *arrival, i *identity.Identity) (json.RawMessage, error) {
+	claims, err := json.Marshal(a.claims)
+	if err != nil {
+		return nil, at(stepClaims, "marshal_failed", err)
 	}
 	known := map[string]json.RawMessage{"traits": nil, "metadata_public": nil, "metadata_admin": nil}
 	if i != nil {
@@ -43,9 +52,9 @@ func (m *Method) mapped(ctx context.Context, a *arrival, i *identity.Identity) (
 	}
 	out, err := m.Map(ctx, a.provider.MapperURL, map[string]json.RawMessage{"claims": claims, "identity": account})
 	if err != nil {
-		return nil, problem.Internal(fmt.Errorf("the mapper of the provider %q: %w", a.provider.ID, err))
+		return nil, at(stepMapper, "evaluation_failed", problem.Internal(fmt.Errorf("the mapper of the provider %q: %w", a.provider.ID, err)))
 	}
-	return readMapping(out)
+	return out, nil
 }
 
 // readMapping judges the output of a program. What is wrong with it is the
@@ -60,16 +69,16 @@ func readMapping(out json.RawMessage) (*mapping, error) {
 		} `json:"identity"`
 	}
 	if err := json.Unmarshal(out, &whole); err != nil {
-		return nil, problem.Internal(fmt.Errorf("the mapper's output: %w", err))
+		return nil, at(stepMapper, "invalid_output", problem.Internal(fmt.Errorf("the mapper's output: %w", err)))
 	}
 	m := &mapping{public: whole.Identity.Public, admin: whole.Identity.Admin}
 	var err error
 	if m.traits, err = object(whole.Identity.Traits); err != nil || len(whole.Identity.Traits) == 0 || m.traits == nil {
-		return nil, problem.Internal(errors.New("the mapper's output has no object identity.traits"))
+		return nil, at(stepMapper, "invalid_traits", problem.Internal(errors.New("the mapper's output has no object identity.traits")))
 	}
 	for name, raw := range map[string]json.RawMessage{"metadata_public": m.public, "metadata_admin": m.admin} {
 		if o, err := object(raw); len(raw) > 0 && (err != nil || o == nil) {
-			return nil, problem.New(500, "The mapper of the provider gives %s that is no object.", name).Named(problem.InvalidConfiguration)
+			return nil, at(stepMapper, "invalid_"+name, problem.New(500, "The mapper of the provider gives %s that is no object.", name).Named(problem.InvalidConfiguration))
 		}
 	}
 	if len(whole.Identity.Verified) == 0 || string(whole.Identity.Verified) == "null" {
@@ -80,7 +89,7 @@ func readMapping(out json.RawMessage) (*mapping, error) {
 		Value string           `json:"value"`
 	}
 	if err := json.Unmarshal(whole.Identity.Verified, &list); err != nil {
-		return nil, problem.BadRequest("The mapper of the provider gives verified addresses that are no list of addresses.").With(err)
+		return nil, at(stepMapper, "invalid_output", problem.BadRequest("The mapper of the provider gives verified addresses that are no list of addresses.").With(err))
 	}
 	for _, v := range list {
 		if v.Via == identity.Email {

@@ -15,7 +15,6 @@ import (
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
-	"cardea/internal/ui"
 )
 
 const method = "oidc"
@@ -114,6 +113,8 @@ type carried struct {
 type arrival struct {
 	provider config.OIDCProvider
 	claims   *Claims
+	inToken  *Claims         // what the ID token says, nil without one
+	userinfo json.RawMessage // what the provider answered first when it was asked, nil for nothing
 	tokens   identity.LinkTokens
 	traits   json.RawMessage // typed by a person; nil for none
 }
@@ -198,44 +199,55 @@ func (m *Method) start(ctx context.Context, x *flow.Exec, p config.OIDCProvider,
 	}, nil
 }
 
-// arrived redeems what a browser brings back. The second result is why nobody has
-// arrived.
-func (m *Method) arrived(ctx context.Context, x *flow.Exec, b flow.Back) (*arrival, flow.Result, error) {
+// resume judges how a browser came back.
+func (m *Method) resume(arrive func(context.Context, *flow.Exec, *arrival) (flow.Result, error)) func(context.Context, *flow.Exec, flow.Back) (flow.Result, error) {
+	return func(ctx context.Context, x *flow.Exec, b flow.Back) (flow.Result, error) {
+		a, err := m.arrived(ctx, x, b)
+		if err != nil {
+			return nil, err
+		}
+		return arrive(ctx, x, a)
+	}
+}
+
+// arrived redeems what a browser brings back. With an error there is as much of the
+// arrival as is known.
+func (m *Method) arrived(ctx context.Context, x *flow.Exec, b flow.Back) (*arrival, error) {
 	var c carried
 	if err := json.Unmarshal(b.Carry, &c); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p, ok := providerOf(x.Setup, c.Provider)
 	if !ok {
-		return nil, nil, unknownProvider()
+		return nil, unknownProvider()
 	}
 	if why := b.Query.Get("error"); why != "" {
-		return nil, refused(why, b.Query.Get("error_description")), nil
+		return nil, at(stepDenied, "access_denied", refused(why, b.Query.Get("error_description")))
 	}
 	code := b.Query.Get("code")
 	if code == "" {
 		code = b.Query.Get("authCode")
 	}
 	if code == "" {
-		return nil, flow.Deny(ui.New(ui.ValidationGeneric, "reason", "The provider did not send a code.")), nil
+		return nil, problem.BadRequest("The provider did not send a code.")
 	}
 	u, err := m.upstream(ctx, x.Setup, p)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	a, err := u.redeem(ctx, code, c, b.Query)
 	if err != nil {
-		return nil, nil, err
-	}
-	if a.claims.Subject == "" || a.claims.Issuer == "" {
-		return nil, nil, badUpstream("The provider did not say who it is about.")
+		return a, err
 	}
 	a.provider, a.traits = p, c.Traits
-	return a, nil, nil
+	if a.claims.Subject == "" || a.claims.Issuer == "" {
+		return a, at(stepClaims, "missing_claims", badUpstream("The provider did not say who it is about."))
+	}
+	return a, nil
 }
 
 // refused tells in the provider's words why it did not let somebody in.
-func refused(code, description string) flow.Result {
+func refused(code, description string) *problem.Error {
 	text := code
 	if description != "" {
 		text += ": " + description
@@ -249,7 +261,7 @@ func refused(code, description string) flow.Result {
 	if runes := []rune(text); len(runes) > 300 {
 		text = string(runes[:300])
 	}
-	return flow.Deny(ui.New(ui.ValidationGeneric, "reason", "The provider answered with an error: "+text))
+	return problem.New(400, "The provider answered with an error: %s", text)
 }
 
 // badUpstream is a provider that does not answer as it should.

@@ -93,6 +93,8 @@ func microsoft(ctx context.Context, a *asked) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
+	told := *c
+	a.inToken = &told
 	switch a.SubjectSource {
 	case "oid":
 		if c.Object == "" {

@@ -23,13 +23,7 @@ func (m *Method) registration() *flow.Step {
 		Submit: func(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 			return m.submit(ctx, x, in, m.signUp)
 		},
-		Resume: func(ctx context.Context, x *flow.Exec, b flow.Back) (flow.Result, error) {
-			a, why, err := m.arrived(ctx, x, b)
-			if a == nil || err != nil {
-				return why, err
-			}
-			return m.signUp(ctx, x, a)
-		},
+		Resume: m.resume(m.signUp),
 	})
 }
 

@@ -27,7 +27,7 @@ func (m *Method) settings() *flow.Step {
 		},
 		Render: renderSettings,
 		Submit: m.submitSettings,
-		Resume: m.resumeSettings,
+		Resume: m.resume(m.connect),
 	})
 }
 
@@ -86,13 +86,8 @@ func unlink(x *flow.Exec, provider string) (flow.Result, error) {
 	}}, err
 }
 
-// resumeSettings adds the link. It says nothing about traits: the account stays
-// what it is.
-func (m *Method) resumeSettings(ctx context.Context, x *flow.Exec, b flow.Back) (flow.Result, error) {
-	a, why, err := m.arrived(ctx, x, b)
-	if a == nil || err != nil {
-		return why, err
-	}
+// connect adds the link. It says nothing about traits: the account stays what it is.
+func (m *Method) connect(ctx context.Context, x *flow.Exec, a *arrival) (flow.Result, error) {
 	owner, err := a.owner(ctx, x)
 	switch {
 	case err != nil:

@@ -164,7 +164,7 @@ func (u *upstream) redeem(ctx context.Context, code string, c carried, query url
 	}
 	token, err := u.oauth.Exchange(context.WithValue(ctx, oauth2.HTTPClient, u.client), code, options...)
 	if err != nil {
-		return nil, problem.New(500, "The provider did not accept the sign-in.").With(withoutBody(err))
+		return nil, at(stepExchange, "exchange_failed", problem.New(500, "The provider did not accept the sign-in.").With(withoutBody(err)))
 	}
 	raw, _ := token.Extra("id_token").(string)
 	a := &arrival{tokens: identity.LinkTokens{ID: raw, Access: token.AccessToken, Refresh: token.RefreshToken}}
@@ -172,10 +172,9 @@ func (u *upstream) redeem(ctx context.Context, code string, c carried, query url
 		return nil, err
 	}
 	asked := &asked{upstream: u, token: token, rawID: raw, nonce: c.Nonce, query: query}
-	if a.claims, err = u.brand.claims(ctx, asked); err != nil {
-		return nil, err
-	}
-	return a, nil
+	a.claims, err = u.brand.claims(ctx, asked)
+	a.inToken, a.userinfo = asked.inToken, asked.userinfo
+	return a, err
 }
 
 // withoutBody keeps what a provider answers out of our logs: it can repeat what it
@@ -211,6 +210,9 @@ type asked struct {
 	rawID string
 	nonce string
 	query url.Values
+
+	inToken  *Claims         // what its ID token says, once it was verified
+	userinfo json.RawMessage // its first answer
 }
 
 // get reads a JSON document of the provider on behalf of the person.
@@ -218,6 +220,9 @@ func (a *asked) get(ctx context.Context, address string, into any) error {
 	raw, err := a.fetch(ctx, address, "Authorization", "Bearer "+a.token.AccessToken)
 	if err != nil {
 		return err
+	}
+	if a.userinfo == nil && json.Valid(raw) {
+		a.userinfo = raw
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
 		return badUpstream("The provider's answer cannot be read.").With(err)

@@ -72,6 +72,7 @@ func (d *drafter) control(n ui.Node) (control, bool) {
 	default:
 		return control{}, false
 	}
+	d.leaves = d.leaves || n.Group == ui.OIDC && c.Partial == "button"
 	d.describe(&c)
 	d.scripted = d.scripted || ok && (c.Click != "" || c.Load != "")
 	return c, ok

@@ -35,6 +35,8 @@ type drafter struct {
 	faulty []link // fields with errors
 	// scripted says that something of the page needs the script.
 	scripted bool
+	// leaves says that a button of the page leads to a provider.
+	leaves bool
 }
 
 func (d *drafter) forms(c ui.Container) []form {

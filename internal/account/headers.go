@@ -12,7 +12,7 @@ import (
 
 // secure gives a page its headers.
 func secure(h http.Header, set *flow.Setup) {
-	h.Set("Content-Security-Policy", policy(set, false))
+	h.Set("Content-Security-Policy", policy(set, openings{}))
 	h.Set("Cache-Control", "no-store")
 	// The origin stays visible to this server: with no-referrer browsers would
 	// send "Origin: null" with every form.
@@ -24,16 +24,27 @@ func secure(h http.Header, set *flow.Setup) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 }
 
+// openings are what a page needs its policy to leave open.
+type openings struct {
+	script  bool // a file of this server runs
+	leaves  bool // a submission can lead to a provider
+	awaited bool // ... or back to an application that an OAuth2 server knows
+}
+
 // policy is the page's content security policy (W3C CSP level 3). Scripts run only
 // on pages that need one, and only files of this server. Browsers hold
 // form-action against the redirects that follow a submission as well, so it lists
-// where these may lead.
-func policy(set *flow.Setup, scripted bool) string {
+// where these may lead. Providers send people on to places of their own, and OAuth2
+// clients can be anywhere, an app's scheme included: nobody can list those.
+func policy(set *flow.Setup, w openings) string {
 	forms := []string{"'self'"}
 	for _, d := range append([]string{set.Public("", nil)}, destinations(set)...) {
 		if source, ok := sourceOf(d); ok && !slices.Contains(forms, source) {
 			forms = append(forms, source)
 		}
+	}
+	if w.leaves {
+		forms = append(forms, webOf(set))
 	}
 	images := []string{"'self'", "data:"}
 	if source, ok := sourceOf(set.Cardea.Account.LogoURL); ok {
@@ -43,14 +54,29 @@ func policy(set *flow.Setup, scripted bool) string {
 		"default-src 'none'",
 		"style-src 'self'",
 		"img-src " + strings.Join(images, " "),
-		"form-action " + strings.Join(forms, " "),
 		"frame-ancestors 'none'",
 		"base-uri 'none'",
 	}
-	if scripted {
+	if !w.awaited {
+		directives = append(directives, "form-action "+strings.Join(forms, " "))
+	}
+	if w.script {
 		directives = append(directives, "script-src 'self'")
 	}
 	return strings.Join(directives, "; ")
+}
+
+// webOf is every place of the web: the encrypted one, unless a provider that the
+// operator has chosen is not part of it.
+func webOf(set *flow.Setup) string {
+	for _, p := range set.SelfService.Methods.OIDC.Config.Providers {
+		for _, address := range []string{p.AuthURL, p.IssuerURL} {
+			if strings.HasPrefix(strings.ToLower(address), "http:") {
+				return "http:" // stands for both (W3C CSP level 3, section 6.7.2.8)
+			}
+		}
+	}
+	return "https:"
 }
 
 // Hosts and schemes as a policy may name them; the rest could end a directive.

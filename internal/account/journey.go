@@ -91,8 +91,8 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	view.Faulty = d.faulty
 	if d.scripted {
 		view.Script = local(v.set, p.assets.script)
-		v.Header().Set("Content-Security-Policy", policy(v.set, true))
 	}
+	v.Header().Set("Content-Security-Policy", policy(v.set, openings{script: d.scripted, leaves: d.leaves, awaited: f.Challenge != ""}))
 	if len(view.Forms) == 0 {
 		view.Nothing = v.words.text("nothing")
 	}

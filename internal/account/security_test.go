@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,6 +132,7 @@ func directives(t *testing.T, h http.Header) map[string][]string {
 
 func TestEveryPageHasTheStrictPolicy(t *testing.T) {
 	j := &journeys{page: flowPage(flow.Login, ui.Container{Nodes: login()}), session: signedIn(), failure: problem.Forbidden("no")}
+	j.page.UI.Nodes.Remove(func(n ui.Node) bool { return n.Group == ui.OIDC })
 	for _, address := range []string{"/login?flow=1", "/", "/error?id=1", "/error", "/login?cookies=check", "/settings"} {
 		w := get(t, j, address)
 		got := directives(t, w.Header())
@@ -239,5 +241,34 @@ func TestScriptsRunWhereAKeyNeedsThemAndOnlyOurs(t *testing.T) {
 	w = get(t, &journeys{page: foreign}, "/login?flow=1")
 	if _, ok := directives(t, w.Header())["script-src"]; ok || len(elements(document(t, w), "script")) > 0 {
 		t.Error("a button of somebody else makes scripts run")
+	}
+}
+
+func TestFormsThatLeadToAProviderMayEndAnywhereOnTheWeb(t *testing.T) {
+	for issuer, want := range map[string]string{"https://id.example.org": "https:", "http://127.0.0.1:9": "http:"} {
+		set := setup(t, func(s *config.Snapshot) {
+			s.SelfService.Methods.OIDC.Enabled = true
+			s.SelfService.Methods.OIDC.Config.Providers = []config.OIDCProvider{{ID: "acme", IssuerURL: issuer}}
+		})
+		page := flowPage(flow.Login, ui.Container{Nodes: ui.Nodes{ui.Submit(ui.OIDC, "provider", "acme", label("Acme"))}})
+		got := directives(t, get(t, &journeys{setup: set, page: page}, "/login?flow=1").Header())
+		if forms := got["form-action"]; forms[len(forms)-1] != want {
+			t.Errorf("%s: form-action is %v, want it to end with %s", issuer, forms, want)
+		}
+		if forms := directives(t, get(t, &journeys{setup: set}, "/").Header())["form-action"]; slices.Contains(forms, want) {
+			t.Errorf("%s: a page without providers has form-action %v", issuer, forms)
+		}
+	}
+}
+
+func TestFormsForAnOAuth2ClientMayEndWhereverItIs(t *testing.T) {
+	page := flowPage(flow.Login, ui.Container{Nodes: login()})
+	page.Flow.Challenge = "c"
+	got := directives(t, get(t, &journeys{page: page}, "/login?flow=1").Header())
+	if forms, ok := got["form-action"]; ok {
+		t.Errorf("form-action is %v: an app of a scheme of its own cannot be reached", forms)
+	}
+	if got["default-src"][0] != "'none'" || got["base-uri"][0] != "'none'" {
+		t.Errorf("the rest of the policy is %v", got)
 	}
 }

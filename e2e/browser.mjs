@@ -10,8 +10,9 @@ export const shots = process.env.SHOTS;
 
 // withBrowser runs a visit in a browser of its own. It fails when the pages asked
 // for anything from elsewhere or when the browser had to complain about them.
-// Preferences are those of Chromium's profile, options those of the context.
-export async function withBrowser({ preferences = {}, ...options }, visit) {
+// Preferences are those of Chromium's profile, options those of the context; beyond
+// are the origins besides this server that the visit goes to.
+export async function withBrowser({ preferences = {}, beyond = [], ...options }, visit) {
   const profile = await mkdtemp(join(tmpdir(), 'cardea-e2e-'));
   await mkdir(join(profile, 'Default'));
   await writeFile(join(profile, 'Default', 'Preferences'), JSON.stringify(preferences));
@@ -31,7 +32,7 @@ export async function withBrowser({ preferences = {}, ...options }, visit) {
     const page = context.pages()[0] ?? (await context.newPage());
     const complaints = [];
     context.on('request', (r) => {
-      if (!r.url().startsWith(base) && !r.url().startsWith('data:')) complaints.push(`asked for ${r.url()}`);
+      if (![base, 'data:', ...beyond].some((known) => r.url().startsWith(known))) complaints.push(`asked for ${r.url()}`);
     });
     context.on('console', (m) => {
       // A status is no complaint about a page: the visits check those they expect.

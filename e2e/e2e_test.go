@@ -54,13 +54,13 @@ func TestPeopleUsePasskeysAndSecurityKeysOnTheAccountPages(t *testing.T) {
 	run(t, browser, base, "keys")
 }
 
-// run makes a visit.
-func run(t *testing.T, browser, base, visit string) {
+// run makes a visit; more is added to its environment.
+func run(t *testing.T, browser, base, visit string, more ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	node := exec.CommandContext(ctx, "node", "run.mjs", visit)
-	node.Env = append(os.Environ(), "BASE_URL="+base, "CHROMIUM="+browser, "SHOTS="+shots(t))
+	node.Env = append(append(os.Environ(), "BASE_URL="+base, "CHROMIUM="+browser, "SHOTS="+shots(t)), more...)
 	if out, err := node.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

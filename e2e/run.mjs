@@ -5,8 +5,9 @@ import { keyboard } from './visits/keyboard.mjs';
 import { cookies } from './visits/cookies.mjs';
 import { pictures } from './visits/pictures.mjs';
 import { keys } from './visits/keys.mjs';
+import { elsewhere } from './visits/elsewhere.mjs';
 
-const visits = { journey, keyboard, cookies, pictures, keys };
+const visits = { journey, keyboard, cookies, pictures, keys, elsewhere };
 
 const visit = visits[process.argv[2]];
 if (!visit) {

@@ -83,6 +83,7 @@ var onlyFrom = []struct {
 	{"github.com/wneessen/go-mail", []string{"courier"}, "mail has one home"},
 	{"github.com/coreos/go-oidc", []string{"method/oidc"}, "OpenID Connect has one home"},
 	{"golang.org/x/oauth2", []string{"method/oidc"}, "OAuth 2.0 has one home"},
+	{"github.com/zitadel/oidc", nil, "a provider for tests"},
 	{"github.com/go-webauthn/webauthn", []string{"method/webauthn"}, "WebAuthn has one home"},
 }
 

@@ -89,15 +89,21 @@ func pages(t testing.TB, j *journeys) *Pages {
 	if j.setup == nil {
 		j.setup = setup(t, nil)
 	}
-	catalogue, err := ui.NewCatalogue()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(Options{Journeys: j, Catalogue: catalogue})
+	p, err := New(Options{Journeys: j, Catalogue: catalogue(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// catalogue is ours, without anybody's changes.
+func catalogue(t testing.TB) *ui.Catalogue {
+	t.Helper()
+	c, err := ui.NewCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // get asks for a page with a browser that keeps cookies.

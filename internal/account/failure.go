@@ -38,7 +38,7 @@ func (p *Pages) explain(v *visit, err error) {
 	switch {
 	case fault != nil:
 	case errors.Is(err, problem.ErrNotFound):
-		fault = problem.NotFound(v.words.text("failure.unknown"))
+		fault = problem.NotFound(v.words.Text("failure.unknown"))
 	default:
 		fault = problem.Internal(err)
 	}
@@ -55,18 +55,18 @@ func (p *Pages) explain(v *visit, err error) {
 // meet, else in those of the error.
 func (p *Pages) renderFailure(v *visit, status int, fault *problem.Error, id string) error {
 	view := notice{
-		frame: p.frame(v, v.words.text(failureTitle(fault))),
-		Text:  v.words.maybe("failure." + string(fault.ID)),
+		frame: p.frame(v, v.words.Text(failureTitle(fault))),
+		Text:  v.words.Maybe("failure." + string(fault.ID)),
 		Links: v.waysOut(),
 	}
 	if view.Text == "" {
 		view.Text = fault.Reason
 	}
 	if view.Text == "" {
-		view.Text = v.words.text("failure.text")
+		view.Text = v.words.Text("failure.text")
 	}
 	if id != "" {
-		view.Details = []fact{{Name: v.words.text("failure.id"), Value: id}}
+		view.Details = []fact{{Name: v.words.Text("failure.id"), Value: id}}
 	}
 	return p.render(v, status, "notice", view)
 }
@@ -84,7 +84,7 @@ func failureTitle(fault *problem.Error) string {
 
 func (v *visit) waysOut() []link {
 	if home := v.home(); home != "" {
-		return []link{{Href: home, Text: v.words.text("to.home"), Button: true, Primary: true}}
+		return []link{{Href: home, Text: v.words.Text("to.home"), Button: true, Primary: true}}
 	}
-	return []link{{Href: v.start(flow.Login, nil), Text: v.words.text("login.title"), Button: true, Primary: true}}
+	return []link{{Href: v.start(flow.Login, nil), Text: v.words.Text("login.title"), Button: true, Primary: true}}
 }

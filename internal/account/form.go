@@ -54,10 +54,10 @@ func (d *drafter) forms(c ui.Container) []form {
 	var all []form
 	divided := false
 	for i, s := range arrangement(c.Nodes) {
-		f := form{Action: c.Action, Method: method, ID: "form-" + number(i), Label: d.words.text(string(d.kind) + ".title"), Or: d.words.text("or")}
+		f := form{Action: c.Action, Method: method, ID: "form-" + number(i), Label: d.words.Text(string(d.kind) + ".title"), Or: d.words.Text("or")}
 		d.fill(&f, s, i == 0)
 		if d.kind == flow.Settings {
-			f.Heading = d.words.maybe("group." + string(s.group))
+			f.Heading = d.words.Maybe("group." + string(s.group))
 		} else if i > 0 && !divided {
 			f.Divided, divided = true, true
 		}
@@ -94,7 +94,7 @@ func (d *drafter) fill(f *form, s section, first bool) {
 		}
 	}
 	if slices.ContainsFunc(slices.Concat(f.Buttons, f.Riders), func(c control) bool { return c.Click != "" }) {
-		f.Script = d.words.text("script.needed")
+		f.Script = d.words.Text("script.needed")
 	}
 	typed := false
 	for _, c := range f.Body {
@@ -112,7 +112,7 @@ func (d *drafter) markOptional(f *form) {
 	for i := range f.Body {
 		c := &f.Body[i]
 		if c.Name != "" && !c.Required && !c.Disabled && c.Partial != "checkbox" {
-			c.Optional = d.words.text("optional")
+			c.Optional = d.words.Text("optional")
 		}
 	}
 }

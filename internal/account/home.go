@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,8 +57,8 @@ func (p *Pages) home(v *visit) error {
 	}
 	if s == nil {
 		return p.render(v, http.StatusOK, "home", homePage{
-			frame: p.frame(v, v.words.text("welcome.title", "name", productName(v.set))),
-			Text:  v.words.text("welcome.text"), Links: v.ways(),
+			frame: p.frame(v, v.words.Text("welcome.title", "name", productName(v.set))),
+			Text:  v.words.Text("welcome.text"), Links: v.ways(),
 		})
 	}
 	return p.homeOf(v, s)
@@ -66,30 +67,30 @@ func (p *Pages) home(v *visit) error {
 // ways are the buttons for strangers.
 func (v *visit) ways() []link {
 	query := v.startQuery()
-	links := []link{{Href: v.start(flow.Login, query), Text: v.words.text("login.title"), Button: true, Primary: true}}
+	links := []link{{Href: v.start(flow.Login, query), Text: v.words.Text("login.title"), Button: true, Primary: true}}
 	if v.set.SelfService.Flows.Registration.Enabled {
-		links = append(links, link{Href: v.start(flow.Registration, query), Text: v.words.text("registration.title"), Button: true})
+		links = append(links, link{Href: v.start(flow.Registration, query), Text: v.words.Text("registration.title"), Button: true})
 	}
 	return links
 }
 
 func (p *Pages) homeOf(v *visit, s *session.Session) error {
 	view := homePage{
-		frame:   p.frame(v, v.words.text("home.title")),
+		frame:   p.frame(v, v.words.Text("home.title")),
 		Session: v.aboutSession(s),
-		Labels:  homeLabels{Facts: v.words.text("home.facts"), Session: v.words.text("home.session")},
+		Labels:  homeLabels{Facts: v.words.Text("home.facts"), Session: v.words.Text("home.session")},
 	}
 	if s.Identity != nil {
 		facts := v.aboutPerson(s.Identity)
 		if len(facts) > 0 {
-			view.Who = v.words.text("home.who", "who", facts[0].Value)
+			view.Who = v.words.Text("home.who", "who", facts[0].Value)
 		}
 		if len(facts) > 1 { // a single one has just been said
 			view.Facts = facts
 		}
 	}
 	if v.set.SelfService.Flows.Settings.UIURL != "" {
-		view.Links = append(view.Links, link{Href: v.start(flow.Settings, nil), Text: v.words.text("settings.title"), Button: true, Primary: true})
+		view.Links = append(view.Links, link{Href: v.start(flow.Settings, nil), Text: v.words.Text("settings.title"), Button: true, Primary: true})
 	}
 	out, err := p.signOut(v)
 	if err != nil {
@@ -113,7 +114,7 @@ func (p *Pages) signOut(v *visit) (*signOut, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &signOut{Text: v.words.text("sign_out")}
+	out := &signOut{Text: v.words.Text("sign_out")}
 	for name, values := range u.Query() {
 		out.Hidden = append(out.Hidden, control{Name: name, Value: values[0]})
 	}
@@ -143,7 +144,7 @@ func (v *visit) aboutPerson(i *identity.Identity) []fact {
 		if text == "" {
 			continue
 		}
-		name := f.Title
+		name := v.locale.Title(f.Title)
 		if name == "" {
 			name = f.Name
 		}
@@ -169,20 +170,30 @@ func (v *visit) aboutSession(s *session.Session) []fact {
 	facts := []fact{v.moment("home.since", s.AuthenticatedAt), v.moment("home.until", s.ExpiresAt)}
 	var with []string
 	for _, m := range s.Methods {
-		name := v.words.maybe("method." + m.Method)
+		name := v.words.Maybe("method." + m.Method)
 		if name == "" {
 			name = m.Method
 		}
 		with = append(with, name)
 	}
 	if len(with) > 0 {
-		facts = append(facts, fact{Name: v.words.text("home.with"), Value: strings.Join(with, ", ")})
+		facts = append(facts, fact{Name: v.words.Text("home.with"), Value: strings.Join(with, ", ")})
 	}
 	return facts
 }
 
-// moment is a time in UTC: a page without scripts cannot know another zone.
+// moment is a fact about a time.
 func (v *visit) moment(word string, t time.Time) fact {
+	return fact{Name: v.words.Text(word), Value: v.spell(t), Time: t.UTC().Format(time.RFC3339)}
+}
+
+// spell writes a time in UTC: a page without scripts cannot know another zone.
+func (v *visit) spell(t time.Time) string {
 	t = t.UTC()
-	return fact{Name: v.words.text(word), Value: t.Format(v.words.text("time.layout")), Time: t.Format(time.RFC3339)}
+	months := strings.Split(v.words.Text("time.months"), ", ")
+	month := strconv.Itoa(int(t.Month()))
+	if len(months) == 12 {
+		month = months[t.Month()-1]
+	}
+	return v.words.Text("time.moment", "day", t.Day(), "month", month, "year", t.Year(), "clock", t.Format("15:04"))
 }

@@ -82,11 +82,10 @@ func TestTheErrorPageExplains(t *testing.T) {
 }
 
 func TestEveryProblemThatPeopleMeetIsExplained(t *testing.T) {
-	p := pages(t, &journeys{})
 	for _, id := range []problem.ID{
 		problem.CSRFViolation, problem.FlowDisabled, problem.ReturnToForbidden, problem.SessionInactive, problem.SessionAAL1Required, problem.SessionAAL2Required,
 	} {
-		if p.words["en"].maybe("failure."+string(id)) == "" {
+		if catalogue(t).Locale().Pages().Maybe("failure."+string(id)) == "" {
 			t.Errorf("there are no words for %s", id)
 		}
 	}

@@ -59,9 +59,9 @@ func (p *Pages) startAfresh(v *visit, k flow.Kind, err error) error {
 // cookiesOff explains why nothing works without cookies.
 func (p *Pages) cookiesOff(v *visit, k flow.Kind) error {
 	return p.render(v, http.StatusBadRequest, "notice", notice{
-		frame: p.frame(v, v.words.text("cookies.title")),
-		Text:  v.words.text("cookies.text"),
-		Links: []link{{Href: v.set.Public(string(k), v.startQuery()), Text: v.words.text("again"), Button: true, Primary: true}},
+		frame: p.frame(v, v.words.Text("cookies.title")),
+		Text:  v.words.Text("cookies.text"),
+		Links: []link{{Href: v.set.Public(string(k), v.startQuery()), Text: v.words.Text("again"), Button: true, Primary: true}},
 	})
 }
 
@@ -81,8 +81,8 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	f := shown.Flow
 	container := v.locale.Localize(shown.UI)
 	view := journeyPage{
-		frame: p.frame(v, v.words.text(titleOf(f))),
-		Check: v.words.text("errors.fields"),
+		frame: p.frame(v, v.words.Text(titleOf(f))),
+		Check: v.words.Text("errors.fields"),
 		Notes: notes(container.Messages, "note"),
 		Links: v.otherWays(f),
 	}
@@ -94,13 +94,13 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	}
 	v.Header().Set("Content-Security-Policy", policy(v.set, openings{script: d.scripted, leaves: d.leaves, awaited: f.Challenge != ""}))
 	if len(view.Forms) == 0 {
-		view.Nothing = v.words.text("nothing")
+		view.Nothing = v.words.Text("nothing")
 	}
 	if f.Kind != flow.Settings || len(view.Faulty) > 0 {
 		focus(view.Forms, view.Notes)
 	}
 	if len(view.Faulty) > 0 || hasError(view.Notes) {
-		view.Title = v.words.text("error.prefix", "title", view.Title)
+		view.Title = v.words.Text("error.prefix", "title", view.Title)
 	}
 	if f.Kind == flow.Login && (f.Refresh || f.RequestedAAL == session.AAL2) {
 		out, err := p.signOut(v)
@@ -134,7 +134,7 @@ func (v *visit) otherWays(f *flow.Flow) []link {
 		query.Set("login_challenge", f.Challenge)
 	}
 	to := func(k flow.Kind, word string) link {
-		return link{Href: v.start(k, query), Lead: v.words.maybe(word + ".lead"), Text: v.words.text(word)}
+		return link{Href: v.start(k, query), Lead: v.words.Maybe(word + ".lead"), Text: v.words.Text(word)}
 	}
 	var links []link
 	switch {
@@ -151,7 +151,7 @@ func (v *visit) otherWays(f *flow.Flow) []link {
 		links = append(links, to(flow.Login, "to.login.back"))
 	default:
 		if home := v.home(); home != "" {
-			links = append(links, link{Href: home, Text: v.words.text("to.home")})
+			links = append(links, link{Href: home, Text: v.words.Text("to.home")})
 		}
 	}
 	return links

@@ -100,18 +100,18 @@ func (p *Pages) letters(v *visit) error {
 		return err
 	}
 	view := mailboxPage{
-		frame: p.frame(v, v.words.text("mailbox.title")), Text: v.words.text("mailbox.text"),
-		Links: []link{{Href: v.mailAddress(uuid.Nil, ""), Text: v.words.text("mailbox.again"), Button: true}},
+		frame: p.frame(v, v.words.Text("mailbox.title")), Text: v.words.Text("mailbox.text"),
+		Links: []link{{Href: v.mailAddress(uuid.Nil, ""), Text: v.words.Text("mailbox.again"), Button: true}},
 	}
 	if len(list) == 0 {
-		view.Text = v.words.text("mailbox.empty")
+		view.Text = v.words.Text("mailbox.empty")
 	}
 	for _, l := range list {
 		line := letterLine{Href: v.mailAddress(l.ID, ""), Subject: l.Subject, To: l.To}
 		if line.Subject == "" {
 			line.Subject = l.Template
 		}
-		line.Time, line.Value = l.At.Format(time.RFC3339), l.At.Format(v.words.text("time.layout"))
+		line.Time, line.Value = l.At.Format(time.RFC3339), v.spell(l.At)
 		view.Letters = append(view.Letters, line)
 	}
 	return p.renderMail(v, view)
@@ -123,12 +123,12 @@ func (p *Pages) letter(v *visit, l Letter) error {
 		heading = l.Template
 	}
 	shown := &letterView{
-		Text: l.Text, Links: v.ours(l.Text), Label: v.words.text("mailbox.html"),
+		Text: l.Text, Links: v.ours(l.Text), Label: v.words.Text("mailbox.html"),
 		Facts: []fact{
-			{Name: v.words.text("mailbox.to"), Value: l.To},
-			{Name: v.words.text("mailbox.at"), Value: l.At.Format(v.words.text("time.layout")), Time: l.At.Format(time.RFC3339)},
-			{Name: v.words.text("mailbox.template"), Value: l.Template},
-			{Name: v.words.text("mailbox.status"), Value: l.Status},
+			{Name: v.words.Text("mailbox.to"), Value: l.To},
+			{Name: v.words.Text("mailbox.at"), Value: v.spell(l.At), Time: l.At.Format(time.RFC3339)},
+			{Name: v.words.Text("mailbox.template"), Value: l.Template},
+			{Name: v.words.Text("mailbox.status"), Value: l.Status},
 		},
 	}
 	if l.HTML != "" {
@@ -136,7 +136,7 @@ func (p *Pages) letter(v *visit, l Letter) error {
 	}
 	return p.renderMail(v, mailboxPage{
 		frame: p.frame(v, heading), Letter: shown,
-		Links: []link{{Href: v.mailAddress(uuid.Nil, ""), Text: v.words.text("mailbox.back"), Button: true}},
+		Links: []link{{Href: v.mailAddress(uuid.Nil, ""), Text: v.words.Text("mailbox.back"), Button: true}},
 	})
 }
 

@@ -46,11 +46,10 @@ type Pages struct {
 	catalogue *ui.Catalogue
 	templates *templates
 	assets    *assets
-	words     map[string]words // by language tag
 	log       *slog.Logger
 }
 
-// New reads templates, words and assets. An error names the one that is broken.
+// New reads templates and assets. An error names the one that is broken.
 func New(o Options) (*Pages, error) {
 	if o.Files == nil {
 		o.Files = web.Files
@@ -59,10 +58,9 @@ func New(o Options) (*Pages, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &Pages{journeys: o.Journeys, mailbox: o.Mailbox, catalogue: o.Catalogue, log: o.Log}
-	var errs [3]error
+	var errs [2]error
 	p.templates, errs[0] = parseTemplates()
 	p.assets, errs[1] = readAssets(o.Files)
-	p.words, errs[2] = readWords(o.Catalogue.Languages())
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
@@ -133,7 +131,8 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := &visit{ResponseWriter: w, request: r, set: set, query: r.URL.Query()}
-	v.locale, v.words = p.language(r)
+	v.locale = p.language(r)
+	v.words = v.locale.Pages()
 	secure(w.Header(), set)
 	if err := p.route(set, r.URL.Path)(p, v); err != nil {
 		p.explain(v, err)

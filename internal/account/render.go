@@ -56,7 +56,7 @@ type frame struct {
 
 func (p *Pages) frame(v *visit, heading string) frame {
 	f := frame{
-		Language: v.locale.Tag().String(), Direction: direction(v.locale.Tag()),
+		Language: v.locale.Tag().String(), Direction: v.locale.Direction(),
 		Heading: heading, Product: productName(v.set), Home: v.home(),
 		Style: local(v.set, p.assets.style), Icon: local(v.set, p.assets.icon),
 	}

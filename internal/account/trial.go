@@ -41,17 +41,17 @@ func (p *Pages) trial(v *visit) error {
 		return err
 	}
 	view := notice{
-		frame:   p.frame(v, v.words.text("trial.title")),
-		Text:    v.words.text("trial.good"),
-		Details: []fact{{Name: v.words.text("trial.provider"), Value: shown.Trial.Provider}},
+		frame:   p.frame(v, v.words.Text("trial.title")),
+		Text:    v.words.Text("trial.good"),
+		Details: []fact{{Name: v.words.Text("trial.provider"), Value: shown.Trial.Provider}},
 	}
 	add := func(word string, value string) {
 		if value != "" {
-			view.Details = append(view.Details, fact{Name: v.words.text(word), Value: value})
+			view.Details = append(view.Details, fact{Name: v.words.Text(word), Value: value})
 		}
 	}
 	if r.Error != nil {
-		view.Text = v.words.text("trial.bad")
+		view.Text = v.words.Text("trial.bad")
 		add("trial.step", r.Error.Step+" / "+r.Error.Reason)
 		add("trial.message", r.Error.Message)
 	}

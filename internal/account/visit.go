@@ -18,15 +18,14 @@ type visit struct {
 	set     *flow.Setup
 	query   url.Values
 	locale  *ui.Locale
-	words   words
+	words   ui.Words
 }
 
 // language picks the language that the browser likes best of those there are.
-func (p *Pages) language(r *http.Request) (*ui.Locale, words) {
+func (p *Pages) language(r *http.Request) *ui.Locale {
 	// A header that cannot be read is no preference.
 	wanted, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	locale := p.catalogue.Locale(wanted...)
-	return locale, p.words[locale.Tag().String()]
+	return p.catalogue.Locale(wanted...)
 }
 
 // startParameters are the parameters of a start that survive a detour over a

@@ -75,6 +75,7 @@ type App struct {
 	setup   *setupHolder
 	jsonnet *jsonnet.Pool
 	post    *post
+	words   *ui.Catalogue
 	hooks   *hook.Runner
 	metrics http.Handler
 }
@@ -116,8 +117,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.load = documents(client)
 	a.schemas = keepLastGood(a.load, snapshot.Cardea.DataDir, o.Log)
-	catalogue, err := ui.NewCatalogue()
-	if err != nil {
+	if a.words, err = ui.NewCatalogue(); err != nil {
 		return nil, err
 	}
 	a.pool = newPool(snapshot)
@@ -138,7 +138,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	engine := flow.New(flow.Options{
-		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: catalogue,
+		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
 		Composer: a.post.composer, Hooks: a.hooks, OAuth2: newOAuth2(),
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
@@ -153,7 +153,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Tokenizer: templates.find, WebAuthnJS: script,
 		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
-	pages, err := account.New(account.Options{Journeys: a.wire, Catalogue: catalogue, Mailbox: mailbox{mail}, Log: o.Log})
+	pages, err := account.New(account.Options{Journeys: a.wire, Catalogue: a.words, Mailbox: mailbox{mail}, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	useTexts, err := a.post.compile(ctx, snapshot, a.load, a.log)
+	useTexts, err := a.post.compile(ctx, snapshot, a.words, a.load, a.log)
 	if err != nil {
 		return err
 	}

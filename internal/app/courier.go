@@ -16,6 +16,7 @@ import (
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/ui"
 )
 
 // post is the courier of a process: what composes messages and what sends them.
@@ -51,8 +52,8 @@ func (a *App) newPost() *post {
 
 // compile prepares the texts of messages under a configuration. The result puts
 // them in force.
-func (p *post) compile(ctx context.Context, s *config.Snapshot, load flow.Load, log *slog.Logger) (use func(), err error) {
-	made, err := courier.Compile(ctx, s, courier.Load(load))
+func (p *post) compile(ctx context.Context, s *config.Snapshot, catalogue *ui.Catalogue, load flow.Load, log *slog.Logger) (use func(), err error) {
+	made, err := courier.Compile(ctx, s, catalogue, courier.Load(load))
 	if err != nil {
 		return nil, err
 	}

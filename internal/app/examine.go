@@ -13,6 +13,7 @@ import (
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/httpapi"
+	"cardea/internal/ui"
 )
 
 // What commands ask without building a server.
@@ -43,7 +44,11 @@ func CheckDocuments(ctx context.Context, s *config.Snapshot) (warnings []string,
 	if _, err := flow.Compile(ctx, s, load); err != nil {
 		return nil, err
 	}
-	texts, err := courier.Compile(ctx, s, courier.Load(load))
+	words, err := ui.NewCatalogue()
+	if err != nil {
+		return nil, err
+	}
+	texts, err := courier.Compile(ctx, s, words, courier.Load(load))
 	if err != nil {
 		return nil, err
 	}

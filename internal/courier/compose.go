@@ -82,13 +82,14 @@ func (t *Templates) letter(ctx context.Context, o flow.Outgoing) (l Letter, with
 	if err != nil {
 		return Letter{}, nil, err
 	}
-	root[productField] = t.product
+	said, spoken := t.in(o.Locale)
+	root[productField], root[wordsField] = t.product, said
 	l = Letter{Data: data}
 	if k.headers {
 		root[headersField], l.Headers = o.Headers, o.Headers
 	}
 	for _, p := range parts(o.Channel) {
-		rendered, err := t.render(ctx, place{k.name, p}, o.Locale, root)
+		rendered, err := t.render(ctx, place{k.name, p}, t.texts[place{k.name, p}].in(o.Locale, spoken), root)
 		switch {
 		case err != nil && p == htmlPart && ctx.Err() == nil:
 			withoutHTML = err
@@ -105,8 +106,7 @@ func (t *Templates) letter(ctx context.Context, o flow.Outgoing) (l Letter, with
 	return l, withoutHTML, nil
 }
 
-func (t *Templates) render(ctx context.Context, at place, locale string, root map[string]any) (string, error) {
-	source := t.texts[at].in(locale)
+func (t *Templates) render(ctx context.Context, at place, source executable, root map[string]any) (string, error) {
 	if source == nil {
 		return "", fmt.Errorf("the message %s has no %s", at.kind, at.part)
 	}

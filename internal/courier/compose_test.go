@@ -18,6 +18,7 @@ import (
 	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/secret"
+	"cardea/internal/ui"
 )
 
 // noDocuments is for configurations that point to nothing.
@@ -34,9 +35,19 @@ func snapshot() *config.Snapshot {
 	return s
 }
 
+// sentences are the catalogue's.
+func sentences(t *testing.T) *ui.Catalogue {
+	t.Helper()
+	c, err := ui.NewCatalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func compiled(t *testing.T, s *config.Snapshot) *Templates {
 	t.Helper()
-	templates, err := Compile(t.Context(), s, noDocuments)
+	templates, err := Compile(t.Context(), s, sentences(t), noDocuments)
 	if err != nil {
 		t.Fatal(err)
 	}

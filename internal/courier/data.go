@@ -32,6 +32,7 @@ const (
 const (
 	productField = "ProductName"        // cardea.account.name
 	headersField = "UserRequestHeaders" // of the request that caused the message, by name
+	wordsField   = "Words"              // the catalogue's sentences in the language of the message
 )
 
 // values fills the fields of a kind: root is what its templates see, data the

@@ -15,16 +15,18 @@ import (
 
 	"cardea/internal/config"
 	"cardea/internal/identity"
+	"cardea/internal/ui"
 )
 
-// builtin holds our own texts: templates/<language>/<dir>/<part>, and in
-// templates/<language>/ what they have in common.
+// builtin holds our own texts: templates/<dir>/<part>, and in templates/ what they
+// have in common. Their sentences are the catalogue's, so that each serves every
+// language.
 //
 //go:embed templates
 var builtin embed.FS
 
 const (
-	// defaultLanguage has every text; others need not.
+	// defaultLanguage is that of overrides for people whose language has no text.
 	defaultLanguage = "en"
 	// anyLanguage is the key of texts that serve every language.
 	anyLanguage = ""
@@ -40,7 +42,7 @@ type Load func(ctx context.Context, url string) ([]byte, error)
 // The text of a part is the one that courier.templates names. Otherwise it is
 // looked for below courier.template_override_path, then among the built-in ones,
 // each time for the person's locale (pt-BR), then its language (pt), last in
-// English. Below the override path <dir>/<locale>/<part> is the text for one
+// English. The built-in ones speak every language of the catalogue. Below the override path <dir>/<locale>/<part> is the text for one
 // locale and <dir>/<part> the text for everybody who has none of their own; both
 // go before a built-in text.
 type Templates struct {
@@ -49,6 +51,7 @@ type Templates struct {
 
 	kinds   map[string]kind
 	texts   map[place]sources
+	words   *ui.Catalogue
 	product string
 	hosts   hosts
 }
@@ -59,15 +62,16 @@ type place struct {
 	part part
 }
 
-// sources are the texts for one place by language, in the order of the overrides.
+// sources are the texts for one place, in the order of their precedence.
 type sources struct {
 	configured executable
-	override   map[string]executable
-	builtin    map[string]executable
+	override   map[string]executable // by language
+	builtin    executable            // in every language
 }
 
-// in gives the text for a locale; nil when there is none at all.
-func (s sources) in(locale string) executable {
+// in gives the text for a locale; nil when there is none at all. spoken says that
+// the built-in text speaks its language.
+func (s sources) in(locale string, spoken bool) executable {
 	if s.configured != nil {
 		return s.configured
 	}
@@ -75,31 +79,24 @@ func (s sources) in(locale string) executable {
 	if language, _, regional := strings.Cut(locale, "-"); regional {
 		wanted = append(wanted, language)
 	}
-	candidates := []struct {
-		texts     map[string]executable
-		languages []string
-	}{
-		{s.override, append(slices.Clone(wanted), anyLanguage)},
-		{s.builtin, wanted},
-		{s.override, []string{defaultLanguage}},
-		{s.builtin, []string{defaultLanguage}},
+	wanted = append(wanted, anyLanguage)
+	if !spoken {
+		wanted = append(wanted, defaultLanguage)
 	}
-	for _, c := range candidates {
-		for _, language := range c.languages {
-			if t := c.texts[strings.ToLower(language)]; t != nil {
-				return t
-			}
+	for _, language := range wanted {
+		if t := s.override[strings.ToLower(language)]; t != nil {
+			return t
 		}
 	}
-	return nil
+	return s.builtin
 }
 
 // Compile reads and checks all texts of all messages. A text that does not parse,
 // or that names a field, function or template that does not exist, is an error
 // with the place in the file.
-func Compile(ctx context.Context, s *config.Snapshot, load Load) (*Templates, error) {
+func Compile(ctx context.Context, s *config.Snapshot, words *ui.Catalogue, load Load) (*Templates, error) {
 	t := &Templates{
-		kinds: map[string]kind{}, texts: map[place]sources{},
+		kinds: map[string]kind{}, texts: map[place]sources{}, words: words,
 		product: s.Cardea.Account.Name, hosts: knownHosts(s),
 	}
 	overrides, err := t.overrideFiles(s.Courier.TemplateOverridePath)
@@ -160,7 +157,7 @@ func (c compiler) sources(ctx context.Context, s *config.Snapshot, overrides fs.
 			return sources{}, err
 		}
 	}
-	out.builtin, err = c.builtins()
+	out.builtin, err = c.own()
 	return out, err
 }
 
@@ -231,44 +228,38 @@ func siblings(root fs.FS, dir string, p part) (map[string]string, error) {
 	return files, nil
 }
 
-// builtins compiles our own texts, for every language that has one.
-func (c compiler) builtins() (map[string]executable, error) {
-	languages, err := fs.ReadDir(builtin, "templates")
+// own compiles our own text; nil when there is none.
+func (c compiler) own() (executable, error) {
+	const root = "templates"
+	own, err := fs.ReadFile(builtin, path.Join(root, c.kind.dir, string(c.part)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := map[string]executable{}
-	for _, l := range languages {
-		root := path.Join("templates", l.Name())
-		own, err := fs.ReadFile(builtin, path.Join(root, c.kind.dir, string(c.part)))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		files := map[string]string{string(c.part): string(own)}
-		shared, err := fs.Glob(builtin, path.Join(root, "*.gotmpl"))
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range shared {
-			raw, err := fs.ReadFile(builtin, name)
-			if err != nil {
-				return nil, err
-			}
-			files[path.Base(name)] = string(raw)
-		}
-		if out[strings.ToLower(l.Name())], err = c.compile(string(c.part), files, nil); err != nil {
-			return nil, fmt.Errorf("%s: %w", path.Join(root, c.kind.dir), err)
-		}
+	files := map[string]string{string(c.part): string(own)}
+	shared, err := fs.Glob(builtin, path.Join(root, "*.gotmpl"))
+	if err != nil {
+		return nil, err
 	}
-	return out, nil
+	for _, name := range shared {
+		raw, err := fs.ReadFile(builtin, name)
+		if err != nil {
+			return nil, err
+		}
+		files[path.Base(name)] = string(raw)
+	}
+	compiled, err := c.compile(string(c.part), files, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path.Join(root, c.kind.dir), err)
+	}
+	return compiled, nil
 }
 
 // fieldNames are the names that a template may use.
 func fieldNames(fields []field) map[string]bool {
-	names := map[string]bool{productField: true, headersField: true}
+	names := map[string]bool{productField: true, headersField: true, wordsField: true}
 	for _, f := range fields {
 		names[f.name] = true
 	}

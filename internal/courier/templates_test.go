@@ -51,7 +51,7 @@ func TestATextOfTheConfigurationGoesBeforeAnOverrideFile(t *testing.T) {
 	changed := config.CourierTemplate{}
 	changed.Email.Body.Plaintext = "https://texts.test/changed"
 	s.Courier.Templates = map[string]config.CourierTemplate{"login_code": texts, "verifiable_address_changed": changed}
-	templates, err := Compile(t.Context(), s, func(_ context.Context, url string) ([]byte, error) { return []byte("from " + url + " {{.To}}"), nil })
+	templates, err := Compile(t.Context(), s, sentences(t), func(_ context.Context, url string) ([]byte, error) { return []byte("from " + url + " {{.To}}"), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestAPersonGetsTheirLanguageWhereThereIsOne(t *testing.T) {
 		},
 		"one variant": {
 			map[string]string{dir + "de" + file: "de"},
-			map[string]string{"de": "de", "fr": "333333 is your sign-in code", "../../etc": "333333 is your sign-in code"},
+			map[string]string{"de": "de", "is": "333333 is your sign-in code", "../../etc": "333333 is your sign-in code"},
 		},
 	} {
 		templates := compiled(t, overrides(t, c.files))
@@ -142,7 +142,7 @@ func TestATextThatCannotWorkIsFoundAtTheStartWithItsPlace(t *testing.T) {
 		"a key pair":                    {"email.body.gotmpl", "{{genPrivateKey \"rsa\"}}", "email.body.gotmpl:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Compile(t.Context(), overrides(t, map[string]string{"login_code/valid/" + c.file: c.text}), noDocuments)
+			_, err := Compile(t.Context(), overrides(t, map[string]string{"login_code/valid/" + c.file: c.text}), sentences(t), noDocuments)
 			if err == nil || !strings.Contains(err.Error(), "login_code/valid") || !strings.Contains(err.Error(), c.place) {
 				t.Errorf("the error is %v, want the place %s", err, c.place)
 			}
@@ -168,7 +168,7 @@ func TestATextThatCannotBeFetchedIsFoundAtTheStart(t *testing.T) {
 	texts := config.CourierTemplate{}
 	texts.Invalid.Email.Body.HTML = "https://texts.test/html"
 	s.Courier.Templates = map[string]config.CourierTemplate{"recovery": texts}
-	if _, err := Compile(t.Context(), s, noDocuments); err == nil || !strings.Contains(err.Error(), "recovery/invalid") {
+	if _, err := Compile(t.Context(), s, sentences(t), noDocuments); err == nil || !strings.Contains(err.Error(), "recovery/invalid") {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -183,7 +183,7 @@ func TestAMissingOverrideDirectoryIsSaidAndNoError(t *testing.T) {
 	if err := os.WriteFile(s.Courier.TemplateOverridePath, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Compile(t.Context(), s, noDocuments); err == nil {
+	if _, err := Compile(t.Context(), s, sentences(t), noDocuments); err == nil {
 		t.Error("a file was taken for a directory")
 	}
 }

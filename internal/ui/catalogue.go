@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -14,18 +15,20 @@ import (
 	"golang.org/x/text/language"
 )
 
-// locales holds one file per language, named by its BCP 47 tag: an object of
-// message id to template.
+// builtin holds one file per language, named by its BCP 47 tag; docs/guide/translations.md
+// describes it.
 //
 //go:embed locales/*.json
-var locales embed.FS
+var builtin embed.FS
 
 // fallback is the language of texts that no other catalogue has; its own is
 // complete.
 var fallback = language.English
 
-// Catalogue holds the texts of all messages in every language there is. It does
-// not change and may be used by many goroutines.
+var errNoSuchKey = errors.New("there is no such key")
+
+// Catalogue holds all texts in every language there is. It does not change and may
+// be used by many goroutines.
 type Catalogue struct {
 	locales []*Locale // in the matcher's order, the fallback first
 	exact   map[language.Tag]*Locale
@@ -34,21 +37,65 @@ type Catalogue struct {
 
 // Locale holds the texts in one language.
 type Locale struct {
-	tag   language.Tag
-	texts map[MessageID]template // complete: gaps are filled with the fallback's
+	tag    language.Tag
+	name   string                 // of the language, in itself
+	texts  map[MessageID]template // complete: gaps are filled with the fallback's
+	titles map[string]string      // what common titles of traits are called, by the title in small letters
+	pages  Words
+	mails  Words
 }
 
-// NewCatalogue reads the catalogues that are part of the program. An error names
-// the file and the message whose text does not fit its definition.
-func NewCatalogue() (*Catalogue, error) {
-	dir, err := fs.Sub(locales, "locales")
+// file is what a language's file holds.
+type file struct {
+	Name     string            `json:"name"`     // of the language, in itself
+	Messages map[string]string `json:"messages"` // by message id
+	Titles   map[string]string `json:"titles"`   // by the title that an identity schema gives a trait
+	Pages    map[string]string `json:"pages"`    // what the account pages say themselves
+	Mails    map[string]string `json:"mails"`    // mails and text messages
+}
+
+// NewCatalogue reads the catalogues that are part of the program. Overrides are
+// directories with files of the same shape whose texts go before ours, the last
+// one first; they may hold languages of their own. An error names the file and the
+// text that does not fit.
+func NewCatalogue(overrides ...fs.FS) (*Catalogue, error) {
+	dir, err := fs.Sub(builtin, "locales")
 	if err != nil {
 		return nil, err
 	}
-	return readCatalogue(dir)
+	return readCatalogue(append([]fs.FS{dir}, overrides...)...)
 }
 
-func readCatalogue(dir fs.FS) (*Catalogue, error) {
+// readCatalogue reads directories, of which later ones go before earlier ones.
+func readCatalogue(dirs ...fs.FS) (*Catalogue, error) {
+	base, err := readBase(dirs[0])
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalogue{exact: map[language.Tag]*Locale{base.tag: base}}
+	for _, dir := range dirs {
+		files, err := fs.Glob(dir, "*.json")
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range files {
+			l, err := readLocale(dir, name, base)
+			if err != nil {
+				return nil, err
+			}
+			if old, known := c.exact[l.tag]; known {
+				old.cover(l)
+			} else {
+				c.exact[l.tag] = l
+			}
+		}
+	}
+	c.complete(base)
+	return c, nil
+}
+
+// readBase reads the fallback, which has to have every message.
+func readBase(dir fs.FS) (*Locale, error) {
 	base, err := readLocale(dir, fallback.String()+".json", nil)
 	if err != nil {
 		return nil, err
@@ -58,56 +105,89 @@ func readCatalogue(dir fs.FS) (*Catalogue, error) {
 			return nil, fmt.Errorf("the catalogue %s has no text for message %d", base.tag, id)
 		}
 	}
-	c := &Catalogue{locales: []*Locale{base}, exact: map[language.Tag]*Locale{base.tag: base}}
-	files, err := fs.Glob(dir, "*.json")
-	if err != nil {
-		return nil, err
-	}
-	tags := []language.Tag{base.tag}
-	for _, file := range files {
-		l, err := readLocale(dir, file, base.texts)
-		if err != nil {
-			return nil, err
-		}
-		if l.tag == base.tag {
-			continue
-		}
-		c.locales, tags = append(c.locales, l), append(tags, l.tag)
-		c.exact[l.tag] = l
-	}
-	c.matcher = language.NewMatcher(tags)
-	return c, nil
+	return base, nil
 }
 
-// readLocale reads one file; ids it does not have keep the given texts.
-func readLocale(dir fs.FS, file string, defaults map[MessageID]template) (*Locale, error) {
-	tag, err := language.Parse(strings.TrimSuffix(path.Base(file), ".json"))
-	if err != nil {
-		return nil, fmt.Errorf("the catalogue %s is not named by a language: %w", file, err)
+// complete fills gaps with the fallback and orders the languages by their tags,
+// the fallback first.
+func (c *Catalogue) complete(base *Locale) {
+	tags := slices.SortedFunc(maps.Keys(c.exact), func(a, b language.Tag) int {
+		return strings.Compare(a.String(), b.String())
+	})
+	tags = slices.DeleteFunc(tags, func(t language.Tag) bool { return t == base.tag })
+	tags = append([]language.Tag{base.tag}, tags...)
+	for _, tag := range tags {
+		l := c.exact[tag]
+		for id, t := range base.texts {
+			if _, ok := l.texts[id]; !ok {
+				l.texts[id] = t
+			}
+		}
+		l.pages, l.mails = l.pages.over(base.pages), l.mails.over(base.mails)
+		c.locales = append(c.locales, l)
 	}
-	raw, err := fs.ReadFile(dir, file)
+	c.matcher = language.NewMatcher(tags)
+}
+
+// readLocale reads one file. The reference says which keys there are, nil for the
+// file that says so itself.
+func readLocale(dir fs.FS, name string, reference *Locale) (*Locale, error) {
+	tag, err := language.Parse(strings.TrimSuffix(path.Base(name), ".json"))
+	if err != nil {
+		return nil, fmt.Errorf("the catalogue %s is not named by a language: %w", name, err)
+	}
+	raw, err := fs.ReadFile(dir, name)
 	if err != nil {
 		return nil, err
 	}
-	var texts map[string]string
-	if err := json.Unmarshal(raw, &texts); err != nil {
-		return nil, fmt.Errorf("the catalogue %s is not an object of texts: %w", file, err)
+	var content file
+	if err := json.Unmarshal(raw, &content); err != nil {
+		return nil, fmt.Errorf("the catalogue %s: %w", name, err)
 	}
-	l := &Locale{tag: tag, texts: make(map[MessageID]template, len(definitions))}
-	for id, t := range defaults {
-		l.texts[id] = t
-	}
-	for number, text := range texts {
-		id, t, err := parseEntry(number, text)
-		if err != nil {
-			return nil, fmt.Errorf("the catalogue %s, message %s: %w", file, number, err)
-		}
-		l.texts[id] = t
+	l, err := content.locale(tag, reference)
+	if err != nil {
+		return nil, fmt.Errorf("the catalogue %s, %w", name, err)
 	}
 	return l, nil
 }
 
-// parseEntry reads one line of a catalogue and holds it against the definition.
+func (f *file) locale(tag language.Tag, reference *Locale) (*Locale, error) {
+	l := &Locale{tag: tag, name: f.Name, texts: make(map[MessageID]template, len(definitions)), titles: make(map[string]string, len(f.Titles))}
+	for number, text := range f.Messages {
+		id, t, err := parseEntry(number, text)
+		if err != nil {
+			return nil, fmt.Errorf("message %s: %w", number, err)
+		}
+		l.texts[id] = t
+	}
+	for title, text := range f.Titles {
+		l.titles[strings.ToLower(title)] = text
+	}
+	var pages, mails *Words
+	if reference != nil {
+		pages, mails = &reference.pages, &reference.mails
+	}
+	var err error
+	if l.pages, err = readWords(tag, f.Pages, pages); err != nil {
+		return nil, fmt.Errorf("pages, %w", err)
+	}
+	if l.mails, err = readWords(tag, f.Mails, mails); err != nil {
+		return nil, fmt.Errorf("mails, %w", err)
+	}
+	return l, nil
+}
+
+// cover puts the texts of another layer over these.
+func (l *Locale) cover(with *Locale) {
+	if with.name != "" {
+		l.name = with.name
+	}
+	maps.Copy(l.texts, with.texts)
+	maps.Copy(l.titles, with.titles)
+	l.pages, l.mails = with.pages.over(l.pages), with.mails.over(l.mails)
+}
+
+// parseEntry reads one message of a catalogue and holds it against the definition.
 func parseEntry(number, text string) (MessageID, template, error) {
 	n, err := strconv.Atoi(number)
 	if err != nil {
@@ -125,9 +205,9 @@ func parseEntry(number, text string) (MessageID, template, error) {
 	if err != nil {
 		return 0, template{}, err
 	}
-	for _, p := range t.pieces {
-		if p.key != "" && !slices.Contains(def.keys, p.key) {
-			return 0, template{}, fmt.Errorf("the context has no %q", p.key)
+	for _, key := range t.keys() {
+		if !slices.Contains(def.keys, key) {
+			return 0, template{}, fmt.Errorf("the context has no %q", key)
 		}
 	}
 	return id, t, nil
@@ -141,6 +221,10 @@ func (c *Catalogue) Languages() []language.Tag {
 	}
 	return tags
 }
+
+// Locales gives the texts in every language, the fallback first. The slice is the
+// catalogue's own.
+func (c *Catalogue) Locales() []*Locale { return c.locales }
 
 // Locale gives the texts in the best language for what a user prefers, most
 // wanted first; English when nothing fits.

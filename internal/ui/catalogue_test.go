@@ -34,24 +34,6 @@ func filled(id MessageID) map[string]any {
 	return context
 }
 
-func TestEveryLanguageHasEveryMessage(t *testing.T) {
-	dir, err := fs.Sub(locales, "locales")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range catalogue(t).locales {
-		alone, err := readLocale(dir, l.tag.String()+".json", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, id := range MessageIDs() {
-			if _, ok := alone.texts[id]; !ok {
-				t.Errorf("%s has no text for message %d", l.tag, id)
-			}
-		}
-	}
-}
-
 func TestEveryMessageHasATextInEveryLanguage(t *testing.T) {
 	for _, l := range catalogue(t).locales {
 		for _, id := range MessageIDs() {
@@ -152,16 +134,23 @@ func TestForeignTextsAreLeftAlone(t *testing.T) {
 	}
 }
 
-// french is a catalogue of two languages, the second with one text.
-func french(t *testing.T) *Catalogue {
+// english is the file that says which texts there are.
+func english(t *testing.T) *fstest.MapFile {
 	t.Helper()
-	dir := fstest.MapFS{"fr.json": {Data: []byte(`{"1070003": "Enregistrer"}`)}}
-	english, err := fs.ReadFile(locales, "locales/en.json")
+	raw, err := fs.ReadFile(builtin, "locales/en.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir["en.json"] = &fstest.MapFile{Data: english}
-	c, err := readCatalogue(dir)
+	return &fstest.MapFile{Data: raw}
+}
+
+// french is a catalogue of two languages, the second with one text.
+func french(t *testing.T) *Catalogue {
+	t.Helper()
+	c, err := readCatalogue(fstest.MapFS{
+		"en.json": english(t),
+		"fr.json": {Data: []byte(`{"messages": {"1070003": "Enregistrer"}}`)},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,23 +193,24 @@ func TestATextThatALanguageLacksIsEnglish(t *testing.T) {
 }
 
 func TestCataloguesThatDoNotFitAreRefused(t *testing.T) {
-	english, err := fs.ReadFile(locales, "locales/en.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	for name, files := range map[string]map[string]string{
-		"no English":              {"fr.json": `{}`},
-		"an incomplete English":   {"en.json": `{"1070003": "Save"}`},
-		"a name that is no tag":   {"en.json": string(english), "no language.json": `{}`},
-		"no JSON":                 {"en.json": string(english), "fr.json": `{`},
-		"an unknown id":           {"en.json": string(english), "fr.json": `{"1234": "x"}`},
-		"an id that is no number": {"en.json": string(english), "fr.json": `{"save": "x"}`},
-		"an empty text":           {"en.json": string(english), "fr.json": `{"1070003": " "}`},
-		"a broken placeholder":    {"en.json": string(english), "fr.json": `{"1070003": "{x"}`},
-		"a key that is not there": {"en.json": string(english), "fr.json": `{"1070003": "{provider}"}`},
+		"no English":                  {"fr.json": `{}`, "en.json": ""},
+		"an incomplete English":       {"en.json": `{"messages": {"1070003": "Save"}}`},
+		"a name that is no tag":       {"no language.json": `{}`},
+		"no JSON":                     {"fr.json": `{`},
+		"an unknown id":               {"fr.json": `{"messages": {"1234": "x"}}`},
+		"an id that is no number":     {"fr.json": `{"messages": {"save": "x"}}`},
+		"an empty text":               {"fr.json": `{"messages": {"1070003": " "}}`},
+		"a broken placeholder":        {"fr.json": `{"messages": {"1070003": "{x"}}`},
+		"a key that is not there":     {"fr.json": `{"messages": {"1070003": "{provider}"}}`},
+		"a word that nobody says":     {"fr.json": `{"pages": {"login.titel": "x"}}`},
+		"an empty word":               {"fr.json": `{"pages": {"login.title": ""}}`},
+		"a placeholder nobody fills":  {"fr.json": `{"pages": {"login.title": "{who}"}}`},
+		"a mail that nobody sends":    {"fr.json": `{"mails": {"login_code.titel": "x"}}`},
+		"a count of what has no form": {"fr.json": `{"mails": {"login_code.title.one": "x"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := fstest.MapFS{}
+			dir := fstest.MapFS{"en.json": english(t)}
 			for file, text := range files {
 				dir[file] = &fstest.MapFile{Data: []byte(text)}
 			}
@@ -228,6 +218,28 @@ func TestCataloguesThatDoNotFitAreRefused(t *testing.T) {
 				t.Error("it was accepted")
 			}
 		})
+	}
+}
+
+func TestOverridesGoBeforeOurTexts(t *testing.T) {
+	c, err := NewCatalogue(
+		fstest.MapFS{"en.json": {Data: []byte(`{"messages": {"1070003": "Keep"}, "pages": {"login.title": "Come in", "sign_out": "Leave"}, "titles": {"Badge": "Badge number"}}`)}},
+		fstest.MapFS{"en.json": {Data: []byte(`{"pages": {"sign_out": "Bye"}}`)}, "is.json": {Data: []byte(`{"name": "Íslenska", "pages": {"login.title": "Innskráning"}}`)}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	en, is := c.Locale(language.English), c.Locale(language.Icelandic)
+	for got, want := range map[string]string{
+		en.Render(New(LabelSave)).Text: "Keep", en.Pages().Text("login.title"): "Come in", en.Pages().Text("sign_out"): "Bye",
+		en.Title("badge"): "Badge number", is.Pages().Text("login.title"): "Innskráning", is.Name(): "Íslenska",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := is.Pages().Text("sign_out"); got != "Bye" {
+		t.Errorf("a language that has no word says %q, not what English says", got)
 	}
 }
 

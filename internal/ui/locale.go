@@ -2,12 +2,42 @@ package ui
 
 import (
 	"slices"
+	"strings"
 
 	"golang.org/x/text/language"
 )
 
 // Tag gives the locale's language.
 func (l *Locale) Tag() language.Tag { return l.tag }
+
+// Name gives the name of the language, in itself.
+func (l *Locale) Name() string { return l.name }
+
+// Pages gives what the account pages say themselves.
+func (l *Locale) Pages() Words { return l.pages }
+
+// Mails gives what mails and text messages say.
+func (l *Locale) Mails() Words { return l.mails }
+
+// Title translates what an identity schema calls a trait: common titles have
+// translations, others stay as they are.
+func (l *Locale) Title(title string) string {
+	if t, ok := l.titles[strings.ToLower(title)]; ok {
+		return t
+	}
+	return title
+}
+
+// rightToLeft are the scripts that are written from right to left.
+var rightToLeft = []string{"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm"}
+
+// Direction gives the writing direction as HTML calls it: ltr or rtl.
+func (l *Locale) Direction() string {
+	if script, _ := l.tag.Script(); slices.Contains(rightToLeft, script.String()) {
+		return "rtl"
+	}
+	return "ltr"
+}
 
 // Render gives the message with its text, and with the texts of the messages in
 // its context. Verbatim messages and ids that are not ours keep their text.
@@ -18,6 +48,9 @@ func (l *Locale) Render(m Message) Message {
 	}
 	m.Context = m.mapNested(func(nested any) any { return l.renderAll(nestedMessages(nested)) })
 	m.Text = t.expand(m.Context)
+	if m.ID == LabelTrait {
+		m.Text = l.Title(m.Text)
+	}
 	if m.Text == "" {
 		m.Text = l.texts[m.ID.root()].expand(nil)
 	}

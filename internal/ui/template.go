@@ -78,6 +78,17 @@ func (t template) expand(context map[string]any) string {
 	return string(out)
 }
 
+// keys are the placeholders, in their order.
+func (t template) keys() []string {
+	var all []string
+	for _, p := range t.pieces {
+		if p.key != "" {
+			all = append(all, p.key)
+		}
+	}
+	return all
+}
+
 // appendText appends a context value as people write it; lists with commas.
 func appendText(dst []byte, value any) []byte {
 	switch v := value.(type) {

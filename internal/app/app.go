@@ -186,6 +186,9 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	if err := a.post.deliverers.Prepare(ctx, snapshot); err != nil {
+		return err
+	}
 	if err := a.wire.Use(setup); err != nil {
 		return err
 	}

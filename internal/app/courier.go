@@ -36,18 +36,23 @@ func (a *App) newPost() *post {
 			a.log.WarnContext(ctx, "a message goes out without its HTML body", "error", err)
 		},
 	}
-	p.deliverers = courier.NewDeliverers(courier.DeliveryOptions{
-		Load: courier.Load(a.load), Jsonnet: a.jsonnet,
-		Client: func(s *config.Snapshot) (courier.Doer, error) {
-			return newFetcher(s, fetch.Options{Timeout: courier.RequestTimeout})
-		},
-		DialPublic: courier.Dial(fetch.NewPublicDialer(fetch.Options{})),
-	})
+	p.deliverers = newDeliverers(courier.Load(a.load), a.jsonnet)
 	p.worker = courier.NewWorker(courier.WorkerOptions{
 		Outbox: outbox{a.db.System()}, Deliverer: mailboxFirst{p.deliverers}, Setup: a.setup.load,
 		Clock: a.clock, Rand: a.rand, Holder: a.holder(), Report: a.reportMessage,
 	})
 	return p
+}
+
+// newDeliverers makes the ways out of this process.
+func newDeliverers(load courier.Load, programs courier.Evaluator) *courier.Deliverers {
+	return courier.NewDeliverers(courier.DeliveryOptions{
+		Load: load, Jsonnet: programs,
+		Client: func(s *config.Snapshot) (courier.Doer, error) {
+			return newFetcher(s, fetch.Options{Timeout: courier.RequestTimeout})
+		},
+		DialPublic: courier.Dial(fetch.NewPublicDialer(fetch.Options{})),
+	})
 }
 
 // compile prepares the texts of messages under a configuration. The result puts

@@ -5,6 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +76,49 @@ func TestMessagesStayInTheMailboxOnlyInDevelopmentModeAndWithoutAWayOut(t *testi
 			err := mailboxFirst{outside{}}.Deliver(t.Context(), configured(t, tt.change), courier.Envelope{Channel: tt.channel}, courier.Letter{})
 			if stays := err == nil; stays != tt.stays {
 				t.Errorf("stays is %v, want %v", stays, tt.stays)
+			}
+		})
+	}
+}
+
+// TestWhatMessagesNeedIsCheckedAtTheStart: a text or a program that cannot work ends
+// the start with its place, before anybody waits for a code that never comes.
+func TestWhatMessagesNeedIsCheckedAtTheStart(t *testing.T) {
+	for name, c := range map[string]struct{ file, text, config, place string }{
+		"a text that is not a template": {
+			"login_code/valid/email.subject.gotmpl", "one\n{{.Nope}}", "courier: {template_override_path: %q}", "email.subject.gotmpl:2",
+		},
+		"a text that fails whatever it is given": {
+			"recovery_code/invalid/email.body.plaintext.gotmpl", "one\ntwo\n{{index .To .To}}", "courier: {template_override_path: %q}", "email.body.plaintext.gotmpl:3",
+		},
+		"a program that does not parse": {
+			"sms.jsonnet", "function(ctx)\n{", "courier: {channels: [{id: sms, type: http, request_config: {url: 'https://sms.cardea.test/', method: POST, body: 'file://%s/sms.jsonnet'}}]}", "sms.jsonnet:2",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, filepath.FromSlash(c.file))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, c.text)
+			files := []string{filepath.Join(t.TempDir(), "base.yml"), filepath.Join(t.TempDir(), "more.yml")}
+			write(t, files[0], baseConfig(t.TempDir()))
+			write(t, files[1], fmt.Sprintf(c.config, filepath.ToSlash(dir)))
+			snapshot, err := config.Load(config.Options{Files: files})
+			if err != nil {
+				t.Fatal(err)
+			}
+			manager := config.NewManager(snapshot, func() (*config.Snapshot, error) { return snapshot, nil })
+			a, err := New(t.Context(), Options{Config: manager, Log: slog.New(slog.DiscardHandler), Migrate: true})
+			if err == nil {
+				_ = a.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), c.place) {
+				t.Errorf("the start ended with %v, want the place %s", err, c.place)
+			}
+			if _, err := CheckDocuments(t.Context(), snapshot); err == nil || !strings.Contains(err.Error(), c.place) {
+				t.Errorf("the check ended with %v, want the place %s", err, c.place)
 			}
 		})
 	}

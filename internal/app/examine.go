@@ -33,8 +33,8 @@ func KeptSecrets(dir string) ([]string, error) {
 }
 
 // CheckDocuments reads and compiles what a configuration points to: identity
-// schemas and the texts of messages. Warnings are about texts that will surprise
-// somebody.
+// schemas, the texts of messages and what they are sent with. Warnings are about
+// texts that will surprise somebody.
 func CheckDocuments(ctx context.Context, s *config.Snapshot) (warnings []string, err error) {
 	client, err := newFetcher(s, fetch.Options{})
 	if err != nil {
@@ -52,7 +52,9 @@ func CheckDocuments(ctx context.Context, s *config.Snapshot) (warnings []string,
 	if err != nil {
 		return nil, err
 	}
-	return texts.Warnings, nil
+	ways := newDeliverers(courier.Load(load), nil)
+	defer ways.Close()
+	return texts.Warnings, ways.Prepare(ctx, s)
 }
 
 // CheckMail greets the mail server of a configuration, encrypts, signs in and

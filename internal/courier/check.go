@@ -8,10 +8,12 @@ import (
 // check makes sure that every field and every template that an entry refers to
 // exists. It follows the message's data as far as that is certain: inside of
 // {{range}} and {{with}} the dot is something else, and the fields of an identity
-// depend on its schema.
-func (c compiler) check(entry string, trees map[string]*parse.Tree) error {
-	w := &walk{fields: c.fields, trees: trees, seen: map[visit]bool{}}
-	return w.template(visit{entry, true})
+// depend on its schema. Certain says that the entry builds on nothing of that kind,
+// so that it works with every message or with none.
+func (c compiler) check(entry string, trees map[string]*parse.Tree) (certain bool, err error) {
+	w := &walk{fields: c.fields, trees: trees, seen: map[visit]bool{}, certain: true}
+	err = w.template(visit{entry, true})
+	return w.certain, err
 }
 
 // visit is a template executed with the message's data or with something else.
@@ -21,9 +23,10 @@ type visit struct {
 }
 
 type walk struct {
-	fields map[string]bool
-	trees  map[string]*parse.Tree
-	seen   map[visit]bool
+	fields  map[string]shape
+	trees   map[string]*parse.Tree
+	seen    map[visit]bool
+	certain bool
 }
 
 // scope says what the dot and the dollar are at a place of a template.
@@ -57,23 +60,46 @@ func (w *walk) node(s scope, n parse.Node) error {
 		if w.trees[n.Name] == nil {
 			return s.missing(n, fmt.Sprintf("there is no template %q", n.Name))
 		}
+		if s.passesOn(n.Pipe) {
+			return w.template(visit{n.Name, true})
+		}
 		if err := w.pipe(s, n.Pipe); err != nil {
 			return err
 		}
-		return w.template(visit{n.Name, s.passesOn(n.Pipe)})
+		return w.template(visit{n.Name, false})
 	case *parse.PipeNode:
 		return w.pipe(s, n)
 	case *parse.ChainNode:
 		return w.node(s, n.Node)
+	case *parse.DotNode:
+		w.certain = w.certain && !s.dot
 	case *parse.FieldNode:
-		if s.dot && !w.fields[n.Ident[0]] {
-			return s.missing(n, "this message has no field ."+n.Ident[0])
+		if s.dot {
+			return w.field(s, n, n.Ident)
 		}
 	case *parse.VariableNode:
-		if s.dollar && n.Ident[0] == "$" && len(n.Ident) > 1 && !w.fields[n.Ident[1]] {
-			return s.missing(n, "this message has no field ."+n.Ident[1])
+		switch {
+		case !s.dollar || n.Ident[0] != "$":
+		case len(n.Ident) == 1:
+			w.certain = false
+		default:
+			return w.field(s, n, n.Ident[1:])
 		}
 	}
+	return nil
+}
+
+// field checks a chain of names that begins at the message's data.
+func (w *walk) field(s scope, n parse.Node, names []string) error {
+	shape, ok := w.fields[names[0]]
+	plain := shape == asText || shape == asNumber
+	switch {
+	case !ok:
+		return s.missing(n, "this message has no field ."+names[0])
+	case plain && len(names) > 1:
+		return s.missing(n, "the field ."+names[0]+" of this message has no fields of its own")
+	}
+	w.certain = w.certain && plain
 	return nil
 }
 

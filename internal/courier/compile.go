@@ -56,10 +56,7 @@ func (c compiler) compile(entry string, files map[string]string, funcs map[strin
 	for _, t := range set.Templates() {
 		trees[t.Name()] = t.Tree
 	}
-	if err := c.check(entry, trees); err != nil {
-		return nil, err
-	}
-	return set.Lookup(entry), nil
+	return c.checked(set.Lookup(entry), entry, trees)
 }
 
 func (c compiler) compileHTML(entry string, files map[string]string, funcs map[string]any) (executable, error) {
@@ -73,7 +70,7 @@ func (c compiler) compileHTML(entry string, files map[string]string, funcs map[s
 	for _, t := range set.Templates() {
 		trees[t.Name()] = t.Tree
 	}
-	if err := c.check(entry, trees); err != nil {
+	if _, err := c.checked(set.Lookup(entry), entry, trees); err != nil {
 		return nil, err
 	}
 	// Whether it can be escaped shows at the first execution, before anything is
@@ -83,6 +80,46 @@ func (c compiler) compileHTML(entry string, files map[string]string, funcs map[s
 		return nil, err
 	}
 	return set.Lookup(entry), nil
+}
+
+// checked gives a text that its check found nothing in. If it works with every
+// message or with none, one is tried.
+func (c compiler) checked(t executable, entry string, trees map[string]*parse.Tree) (executable, error) {
+	certain, err := c.check(entry, trees)
+	if err != nil || !certain {
+		return t, err
+	}
+	switch err := t.Execute(&limited{ctx: context.Background()}, c.sample()); {
+	case errors.Is(err, errTooLong):
+		return nil, fmt.Errorf("template: %s: %w", entry, err)
+	case err != nil:
+		return nil, err
+	}
+	return t, nil
+}
+
+// sample is the data of a message as it could be.
+func (c compiler) sample() map[string]any {
+	out := map[string]any{}
+	for name, s := range c.fields {
+		switch {
+		case s == asNumber:
+			out[name] = 60
+		case s != asText:
+			out[name] = s.forTemplates(nil)
+		case name == "To":
+			out[name] = "person@example.org"
+		case name == "RequestURLDomain":
+			out[name] = "example.org"
+		case strings.HasSuffix(name, "URL"):
+			out[name] = "https://example.org/page?flow=9f425a8d-7efc-4768-8f23-7647a74fdf13&code=123456&token=abcdef&return_to=https%3A%2F%2Fexample.org%2F"
+		case strings.HasSuffix(name, "At"):
+			out[name] = "2026-01-02T03:04:05Z"
+		default:
+			out[name] = "123456"
+		}
+	}
+	return out
 }
 
 // refuse is a writer that ends every execution at once.

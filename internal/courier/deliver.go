@@ -100,7 +100,8 @@ func (d *Deliverers) Deliver(ctx context.Context, s *flow.Setup, e Envelope, l L
 }
 
 // Prepare makes a configuration ready and says what in it cannot work. Without
-// it the first message finds out.
+// it the first message finds out. That no way out is configured at all is no
+// error: not every server sends messages.
 func (d *Deliverers) Prepare(ctx context.Context, s *config.Snapshot) error {
 	_, err := d.routes(ctx, s)
 	return err
@@ -121,6 +122,13 @@ type route interface {
 	deliver(ctx context.Context, e Envelope, l Letter) error
 	close()
 }
+
+// nowhere is the way of a channel that is not configured: its messages wait, and
+// say why they do.
+type nowhere struct{ cause error }
+
+func (n nowhere) deliver(context.Context, Envelope, Letter) error { return n.cause }
+func (nowhere) close()                                            {}
 
 // routes are the ways out of one configuration.
 type routes struct {
@@ -166,9 +174,12 @@ func (o DeliveryOptions) routes(ctx context.Context, s *config.Snapshot) (*route
 			return nil, err
 		}
 	}
-	if s.Courier.DeliveryStrategy == "http" {
+	switch {
+	case s.Courier.DeliveryStrategy == "http":
 		r.byChannel[identity.Email], err = o.newWebhook(ctx, "courier.http.request_config", s.Courier.HTTP.RequestConfig, client)
-	} else {
+	case s.Courier.SMTP.ConnectionURI == "":
+		r.byChannel[identity.Email] = nowhere{errNoServer}
+	default:
 		r.byChannel[identity.Email], err = o.newMailer(s)
 	}
 	if err != nil {

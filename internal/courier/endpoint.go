@@ -32,11 +32,13 @@ type endpoint struct {
 	tls            *tls.Config
 }
 
+var errNoServer = errors.New("courier.smtp.connection_uri is not set")
+
 // newEndpoint reads courier.smtp.connection_uri. Its errors do not quote it,
 // because there is a password in it.
 func newEndpoint(c config.SMTP, roots *x509.CertPool) (endpoint, error) {
 	if c.ConnectionURI == "" {
-		return endpoint{}, errors.New("courier.smtp.connection_uri is not set")
+		return endpoint{}, errNoServer
 	}
 	u, err := url.Parse(c.ConnectionURI)
 	if err != nil || u.Hostname() == "" || u.Scheme != "smtp" && u.Scheme != "smtps" {

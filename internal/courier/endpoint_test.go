@@ -96,7 +96,6 @@ func TestAConfigurationThatCannotWorkIsNamedWithoutItsPassword(t *testing.T) {
 		key    string
 		change func(*config.SMTP)
 	}{
-		"no address":            {"courier.smtp.connection_uri", func(s *config.SMTP) { s.ConnectionURI = "" }},
 		"no host":               {"courier.smtp.connection_uri", func(s *config.SMTP) { s.ConnectionURI = "smtp://user:CANARY@:25/" }},
 		"not encoded":           {"courier.smtp.connection_uri", func(s *config.SMTP) { s.ConnectionURI = "smtp://user:CANARY%zz@host:25/" }},
 		"another protocol":      {"courier.smtp.connection_uri", func(s *config.SMTP) { s.ConnectionURI = "imap://user:CANARY@host:25/" }},
@@ -122,5 +121,15 @@ func TestAPortIsKnownWhenNoneIsWritten(t *testing.T) {
 		if e, err := newEndpoint(config.SMTP{ConnectionURI: uri}, nil); err != nil || e.address != want {
 			t.Errorf("%s leads to %s (%v)", uri, e.address, err)
 		}
+	}
+}
+
+func TestAServerThatSendsNoMailNeedsNoMailServer(t *testing.T) {
+	p := newPost(t, "", nil)
+	if err := p.Prepare(t.Context(), p.setup.Snapshot); err != nil {
+		t.Error(err)
+	}
+	if err := p.send("person@example.com"); err == nil || Permanent(err) || !strings.HasPrefix(err.Error(), "courier.smtp.connection_uri") {
+		t.Errorf("a mail was sent nowhere: %v", err)
 	}
 }

@@ -74,6 +74,12 @@ func (o DeliveryOptions) newWebhook(ctx context.Context, key string, c config.Re
 			return nil, fmt.Errorf("%s.body: %w", key, err)
 		}
 		w.program = &jsonnet.Program{Filename: key + ".body", Snippet: string(source)}
+		if path, ok := strings.CutPrefix(c.Body, "file://"); ok {
+			w.program.Filename = path
+		}
+		if err := jsonnet.Check(w.program.Filename, w.program.Snippet); err != nil {
+			return nil, fmt.Errorf("%s.body: %w", key, err)
+		}
 	}
 	return w, nil
 }

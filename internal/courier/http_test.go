@@ -337,3 +337,17 @@ func TestARequestThatCannotWorkIsFoundAtTheStart(t *testing.T) {
 		}
 	}
 }
+
+func TestAProgramThatCannotRunIsFoundAtTheStartWithItsPlace(t *testing.T) {
+	for address, place := range map[string]string{"base64://": "request_config.body:2", "file:///etc/sms.jsonnet": "/etc/sms.jsonnet:2"} {
+		for _, text := range []string{"function(ctx)\n{", "function(ctx)\n{to: nobody}", "function(ctx)\nimport 'x'"} {
+			s := &config.Snapshot{}
+			s.Courier.Channels = []config.Channel{{ID: "sms", RequestConfig: config.RequestConfig{URL: "https://sms.test/", Body: address}}}
+			load := func(context.Context, string) ([]byte, error) { return []byte(text), nil }
+			err := NewDeliverers(DeliveryOptions{Client: guarded, Load: load}).Prepare(t.Context(), s)
+			if err == nil || !strings.Contains(err.Error(), "courier.channels") || !strings.Contains(err.Error(), place) {
+				t.Errorf("%q: the error is %v, want the place %s", text, err, place)
+			}
+		}
+	}
+}

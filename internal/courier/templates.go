@@ -110,7 +110,7 @@ func Compile(ctx context.Context, s *config.Snapshot, words *ui.Catalogue, load 
 				continue
 			}
 			for _, p := range parts(c) {
-				c := compiler{kind: k, part: p, fields: fieldNames(k.fields(c))}
+				c := compiler{kind: k, part: p, fields: shapes(k.fields(c))}
 				if t.texts[place{k.name, p}], err = c.sources(ctx, s, overrides, load); err != nil {
 					return nil, err
 				}
@@ -143,7 +143,7 @@ func (t *Templates) overrideFiles(root string) (fs.FS, error) {
 type compiler struct {
 	kind   kind
 	part   part
-	fields map[string]bool
+	fields map[string]shape // by the names that a template may use
 }
 
 func (c compiler) sources(ctx context.Context, s *config.Snapshot, overrides fs.FS, load Load) (sources, error) {
@@ -257,13 +257,13 @@ func (c compiler) own() (executable, error) {
 	return compiled, nil
 }
 
-// fieldNames are the names that a template may use.
-func fieldNames(fields []field) map[string]bool {
-	names := map[string]bool{productField: true, headersField: true, wordsField: true}
+// shapes are the fields that a template may use, by name.
+func shapes(fields []field) map[string]shape {
+	all := map[string]shape{productField: asText, headersField: asObject, wordsField: asObject}
 	for _, f := range fields {
-		names[f.name] = true
+		all[f.name] = f.shape
 	}
-	return names
+	return all
 }
 
 // hosts are the hosts of our own pages and of those that people may return to; a

@@ -134,6 +134,12 @@ func TestATextThatCannotWorkIsFoundAtTheStartWithItsPlace(t *testing.T) {
 		"unknown field in a definition": {"email.subject.gotmpl", "{{define \"x\"}}\n{{.Nope}}{{end}}{{template \"x\" .}}", "email.subject.gotmpl:2"},
 		"field of another message":      {"email.subject.gotmpl", "{{.RecoveryCode}}", "email.subject.gotmpl:1"},
 		"unknown template":              {"email.body.plaintext.gotmpl", "a\n{{template \"nope\" .}}", "email.body.plaintext.gotmpl:2"},
+		"field of a text":               {"email.body.gotmpl", "a\n{{.To.Name}}", "email.body.gotmpl:2"},
+		"field of a number":             {"email.body.gotmpl", "a\n{{$.ExpiresInMinutes.Left}}", "email.body.gotmpl:2"},
+		"fails whatever it is given":    {"email.body.plaintext.gotmpl", "a\n{{index .LoginCode .To}}", "email.body.plaintext.gotmpl:2"},
+		"fails in HTML":                 {"email.body.gotmpl", "a\n<p>{{index .LoginCode .To}}", "email.body.gotmpl:2"},
+		"calls itself":                  {"email.subject.gotmpl", "{{define \"x\"}}{{template \"x\" .}}{{end}}{{template \"x\" .}}", "email.subject.gotmpl:1"},
+		"never ends":                    {"email.subject.gotmpl", "{{range 1000000000}}{{$.To}}{{end}}", "email.subject.gotmpl"},
 		"cannot be escaped":             {"email.body.gotmpl", "a\n<a href='{{if .To}}x'{{else}}{{end}}>", "email.body.gotmpl:2"},
 		"the environment":               {"email.subject.gotmpl", "{{env \"HOME\"}}", "email.subject.gotmpl:1"},
 		"the network":                   {"email.subject.gotmpl", "{{getHostByName \"example.org\"}}", "email.subject.gotmpl:1"},
@@ -150,8 +156,15 @@ func TestATextThatCannotWorkIsFoundAtTheStartWithItsPlace(t *testing.T) {
 	}
 }
 
+// dependent begins a text of which nobody can say before there is a message
+// whether it works.
+const dependent = `{{with .Identity}}{{end}}`
+
 func TestWhatDependsOnTheDataIsNotRefusedAtTheStart(t *testing.T) {
 	for _, text := range []string{
+		dependent + `{{fail .To}}`,
+		`{{template "x" .}}{{define "x"}}{{if .Identity.traits.name.first}}{{end}}{{end}}`,
+		`{{(split "@" .To)._1}} {{substr 0 3 .LoginCode}}`,
 		`{{.Identity.traits.name.first}}`,
 		`{{with .Identity}}{{.traits.email}}{{end}}`,
 		`{{range $i, $v := .TransientPayload}}{{.Anything}}{{end}}`,
@@ -191,9 +204,9 @@ func TestAMissingOverrideDirectoryIsSaidAndNoError(t *testing.T) {
 func TestRenderingIsBounded(t *testing.T) {
 	templates := compiled(t, overrides(t, map[string]string{
 		"login_code/valid/email.subject.gotmpl":           `x`,
-		"login_code/valid/email.body.plaintext.gotmpl":    `{{range 1000000000}}{{$.LoginCode}}{{end}}`,
-		"registration_code/valid/email.body.gotmpl":       `{{range 1000000000}}{{$.To}}{{end}}`,
-		"recovery_code/valid/email.body.plaintext.gotmpl": `{{define "x"}}{{template "x" .}}{{end}}{{template "x" .}}`,
+		"login_code/valid/email.body.plaintext.gotmpl":    dependent + `{{range 1000000000}}{{$.LoginCode}}{{end}}`,
+		"registration_code/valid/email.body.gotmpl":       `{{with .Traits}}{{end}}{{range 1000000000}}{{$.To}}{{end}}`,
+		"recovery_code/valid/email.body.plaintext.gotmpl": dependent + `{{define "x"}}{{template "x" .}}{{end}}{{template "x" .}}`,
 	}))
 	for _, template := range []string{"login_code_valid", "recovery_code_valid"} {
 		if _, _, err := templates.letter(t.Context(), flow.Outgoing{Template: template, Channel: identity.Email, Recipient: "a@b.test", Data: everything()}); err == nil {
@@ -212,7 +225,7 @@ func TestRenderingIsBounded(t *testing.T) {
 }
 
 func TestAnHTMLBodyThatFailsIsReportedAndTheMailGoesOutAsText(t *testing.T) {
-	c, s := composer(t, compiled(t, overrides(t, map[string]string{"login_code/valid/email.body.gotmpl": `<p>{{fail .To}}`})))
+	c, s := composer(t, compiled(t, overrides(t, map[string]string{"login_code/valid/email.body.gotmpl": dependent + `<p>{{fail .To}}`})))
 	var reported []error
 	c.Report = func(_ context.Context, err error) { reported = append(reported, err) }
 	m, err := c.Compose(t.Context(), s, flow.Outgoing{Template: "login_code_valid", Channel: identity.Email, Recipient: "a@b.test", Data: everything()})
@@ -227,7 +240,7 @@ func TestAnHTMLBodyThatFailsIsReportedAndTheMailGoesOutAsText(t *testing.T) {
 
 func TestAnErrorOfRenderingDoesNotQuoteTheMessage(t *testing.T) {
 	for _, text := range []string{`{{fail .LoginCode}}`, `{{index .LoginCode .LoginCode}}`, `{{mustToDate "x" .LoginCode}}`, `{{template "x" .LoginCode}}{{define "x"}}{{fail .}}{{end}}`} {
-		templates := compiled(t, overrides(t, map[string]string{"login_code/valid/email.subject.gotmpl": text}))
+		templates := compiled(t, overrides(t, map[string]string{"login_code/valid/email.subject.gotmpl": dependent + text}))
 		data := everything()
 		data["login_code"] = "CANARY"
 		_, _, err := templates.letter(t.Context(), flow.Outgoing{Template: "login_code_valid", Channel: identity.Email, Recipient: "a@b.test", Data: data})

@@ -20,13 +20,23 @@ func Format(filename, source string) (string, error) {
 	return text, nil
 }
 
+// Check parses a program and finds what keeps it from ever being evaluated: a
+// mistake in its syntax, a variable that does not exist, an import. The error is an
+// *Error with the line.
+func Check(filename, source string) error {
+	if _, failed := compile(filename, source); failed != nil {
+		return sourceError(filename, failed)
+	}
+	return nil
+}
+
 // Lint looks for what is probably a mistake (a variable that nothing uses, a field
 // that cannot exist) and for imports, which never work here. It parses and never
 // evaluates. Nil stands for a program without findings; each line of the error is
 // a finding.
 func Lint(filename, source string) error {
-	if _, failed := compile(filename, source); failed != nil {
-		return sourceError(filename, failed)
+	if err := Check(filename, source); err != nil {
+		return err
 	}
 	vm := jsonnet.MakeVM()
 	vm.Importer(noImports{})

@@ -32,6 +32,7 @@ func (r resolver) resolve() error {
 	r.sessions()
 	r.flows()
 	r.enumeration()
+	r.assurance()
 	r.methods()
 	r.providers()
 	r.SelfService.AllowedReturnURLs = r.returnURLs()

@@ -297,6 +297,7 @@ type Cardea struct {
 	Admin       CardeaAdmin
 	Security    CardeaSecurity
 	WebAuthn    CardeaWebAuthn
+	Assurance   CardeaAssurance
 }
 
 // CardeaDevelopment are conveniences of development mode.

@@ -136,8 +136,8 @@ func (r *run) askToLink(ctx context.Context) *Answer {
 
 // attach adds the flow's link to a proof of its account. A level that is still too
 // low leaves it for the sign-in that follows.
-func (r *run) attach(l *Link, proof *Proved, s *session.Session) (waits bool) {
-	if !s.Satisfies(session.AAL(r.Setup.Session.WhoAmI.RequiredAAL), r.availableAAL(proof.Identity)) {
+func (r *run) attach(l *Link, proof *Proved, s *session.Session, wants session.Requirement) (waits bool) {
+	if !wants.Met(s, proof.Identity, r.availableAAL(proof.Identity), r.now) {
 		return true
 	}
 	m := l.Proof

@@ -94,11 +94,15 @@ func (r *run) skipped(ctx context.Context) *Answer {
 	if r.request == nil || !r.request.Skip {
 		return nil
 	}
-	available, err := r.reachable(ctx)
+	wants, err := r.wants(ctx)
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	if !r.Session.Satisfies(session.AAL(r.Setup.Session.WhoAmI.RequiredAAL), available) {
+	enough, err := r.meets(ctx, wants)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	if !enough {
 		return r.goElsewhere(r.stepUp(r.stepUpQuery()))
 	}
 	to, err := r.accept(ctx, r.Session)

@@ -37,7 +37,7 @@ func (r *run) awaited(ctx context.Context) (*session.Session, error) {
 // verifiedFor ends a verification for which an OAuth2 login has waited: the login is
 // accepted, the browser is signed in, and the form leads back to the server.
 func (r *run) verifiedFor(ctx context.Context, step *Step, s *session.Session) *Answer {
-	to, err := r.accept(ctx, s)
+	to, err := r.acceptOrStepUp(ctx, s)
 	if err != nil {
 		return r.forward(ctx, err)
 	}
@@ -61,6 +61,23 @@ func (r *run) verifiedFor(ctx context.Context, step *Step, s *session.Session) *
 	}
 	a.Cookie = given
 	return a
+}
+
+// acceptOrStepUp accepts the login of a session; one that has to show a second factor
+// goes there first, and takes the challenge along.
+func (r *run) acceptOrStepUp(ctx context.Context, s *session.Session) (string, error) {
+	wants, err := r.wants(ctx)
+	if err != nil {
+		return "", err
+	}
+	i, err := r.store.Identity(ctx, s.IdentityID)
+	if err != nil {
+		return "", err
+	}
+	if !wants.Met(s, i, r.availableAAL(i), r.now) {
+		return r.stepUp(r.stepUpQuery()), nil
+	}
+	return r.accept(ctx, s)
 }
 
 // tellsClient are the messages that name the client of the OAuth2 server.

@@ -23,6 +23,10 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if proof.Identity.State != identity.Active {
 		return r.reject(ctx, Deny(ui.New(ui.LoginIdentityDisabled)))
 	}
+	wants, err := r.wants(ctx)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
 	link := r.flow.Linking()
 	if link != nil && link.Identity != proof.Identity.ID {
 		return r.reject(ctx, Deny(ui.New(ui.LoginLinkMismatch)))
@@ -33,7 +37,7 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	}
 	proved(proof.Identity, proof.Effects.Verified, r.now)
 	s, token := r.signIn(proof.Identity, proof.Method, proof.Fresh)
-	waits := link != nil && r.attach(link, &proof, s)
+	waits := link != nil && r.attach(link, &proof, s, wants)
 	if a := r.loginHooks(ctx, step, proof, s); a != nil {
 		return a
 	}
@@ -70,6 +74,9 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if link != nil && errors.As(err, &taken) {
 		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTakenOnLink)))
 	}
+	if errors.Is(err, errEnrolled) {
+		return r.askSecondFactor(r.stepUp(r.stepUpQuery()))
+	}
 	if err != nil {
 		return r.forward(ctx, err)
 	}
@@ -79,7 +86,7 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 		a.Cookie = cookie
 		return a
 	}
-	return r.answerLogin(ctx, s, token, to, verification, hooks)
+	return r.answerLogin(ctx, s, token, to, wants.Met(s, s.Identity, r.availableAAL(s.Identity), r.now), verification, hooks)
 }
 
 // proved shows in an identity what the transaction will write to its addresses.
@@ -155,12 +162,10 @@ func (r *run) writeProved(tx Tx, proof Proved) error {
 
 // answerLogin tells the client that it is signed in, or that a second factor is
 // still wanted.
-func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to string, b *begun, hooks hookNames) *Answer {
+func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to string, enough bool, b *begun, hooks hookNames) *Answer {
 	if r.handed != nil {
 		return r.toApp(ctx, false)
 	}
-	required := session.AAL(r.Setup.Session.WhoAmI.RequiredAAL)
-	enough := s.Satisfies(required, r.availableAAL(s.Identity))
 	if r.flow.Type == API {
 		if !enough { // the token works, but shows nothing of the identity yet
 			bare := *s
@@ -277,6 +282,9 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	}
 	if r.handed != nil {
 		return r.toApp(ctx, false)
+	}
+	if a := r.enrollNext(ctx, signedUp, owed, r.shown(verification, hooks), token); a != nil {
+		return a
 	}
 	return r.endRegistration(ctx, signedUp, owed, func(accepted string) *Answer {
 		return r.answerRegistration(signedUp, token, cmp.Or(accepted, to), verification, hooks)

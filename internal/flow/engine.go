@@ -10,6 +10,7 @@ import (
 
 	"cardea/internal/clock"
 	"cardea/internal/identity"
+	"cardea/internal/identity/schema"
 	"cardea/internal/oauth2"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
@@ -177,21 +178,30 @@ func (r *run) prepare(ctx context.Context) (*Effects, error) {
 	return nil, nil
 }
 
-// account is whom a settings flow is about, with credentials; nil in other kinds.
+// account is whom a settings flow is about, or a login in which a second factor is
+// set up, with credentials; nil for all others.
 func (r *run) account(ctx context.Context) (*identity.Identity, error) {
-	if r.kind.name != Settings || r.Session == nil {
+	if r.Session == nil || r.kind.name != Settings && !r.flow.enrolls(r.Session) {
 		return nil, nil
 	}
 	return r.store.Identity(ctx, r.Session.IdentityID)
 }
 
+// schemaFor is the identity schema of an account; without one, that of the flow.
+func (r *run) schemaFor(account *identity.Identity) (*schema.Schema, error) {
+	if account != nil {
+		return r.Schema(account.SchemaID)
+	}
+	return r.Schema(r.flow.SchemaID)
+}
+
 // exec is what steps of this run may use.
 func (r *run) exec(ctx context.Context) (*Exec, error) {
-	s, err := r.Schema(r.flow.SchemaID)
+	account, err := r.account(ctx)
 	if err != nil {
 		return nil, err
 	}
-	account, err := r.account(ctx)
+	s, err := r.schemaFor(account)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 
 	"cardea/internal/problem"
@@ -26,6 +27,9 @@ func checkExpiry(ctx context.Context, r *run) *Answer {
 	fresh.RequestURL, fresh.ReturnTo, fresh.SchemaID = old.RequestURL, old.ReturnTo, old.SchemaID
 	fresh.RequestedAAL, fresh.Refresh = old.RequestedAAL, old.Refresh
 	fresh.IdentityID, fresh.Challenge = old.IdentityID, old.Challenge
+	if raw, enrolling := old.Facts[enrollKey]; enrolling {
+		fresh.Facts = map[string]json.RawMessage{enrollKey: raw}
+	}
 	fresh.Messages = []ui.Message{ui.New(r.kind.expired, ui.Moment("expired_at", old.ExpiresAt)...)}
 	r.flow = fresh
 	if err := r.create(ctx); err != nil {

@@ -50,9 +50,9 @@ func kinds() map[Kind]*kind {
 	return map[Kind]*kind{
 		Login: {
 			name: Login, initial: ChooseMethod,
-			start:  []guard{checkChallenge, meetLogin, checkReturnTo, checkLevel, checkSchema, chooseOrganization, decideLogin},
+			start:  []guard{checkChallenge, meetLogin, checkReturnTo, checkLevel, checkSchema, chooseOrganization, decideLogin, leadToEnrollment},
 			fetch:  []guard{loadForFetch, checkOwner, checkFetchExpiry},
-			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, checkExpiry},
+			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, requireEnroller, checkExpiry},
 			back:   []guard{refuseSecondReturn, checkExpiry},
 
 			expired: ui.LoginFlowExpired, nobody: ui.LoginNoMethod,

@@ -2,8 +2,13 @@ package flow
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"time"
 
+	"github.com/google/uuid"
+
+	"cardea/internal/config"
 	"cardea/internal/problem"
 	"cardea/internal/session"
 )
@@ -28,37 +33,89 @@ func requireLevelToSubmit(ctx context.Context, r *run) *Answer {
 }
 
 func (r *run) requireLevel(ctx context.Context, back string) *Answer {
-	required := session.AAL(r.SelfService.Flows.ByKind(string(Settings)).RequiredAAL)
-	available, err := r.reachable(ctx)
+	enough, err := r.meets(ctx, r.requirement(r.SelfService.Flows.ByKind(string(Settings)).RequiredAAL, ""))
 	switch {
 	case err != nil:
 		return r.forward(ctx, err)
-	case r.Session.Satisfies(required, available):
+	case enough:
 		return nil
 	}
 	var query url.Values
 	if back != "" {
 		query = url.Values{"return_to": {back}}
 	}
-	to := r.stepUp(query)
+	return r.askSecondFactor(r.stepUp(query))
+}
+
+// askSecondFactor sends the client to where its session's level is raised.
+func (r *run) askSecondFactor(to string) *Answer {
 	if r.flow.Type == Browser && !r.JSON {
 		return redirect(303, to)
 	}
 	return envelope(SecondFactorNeeded(to))
 }
 
-// reachable is the highest level that the one who is signed in can reach. What was
-// noted with the account is believed when it is the highest there is; anything
-// else is counted again, because a session brings no credentials along.
-func (r *run) reachable(ctx context.Context) (string, error) {
-	if i := r.Session.Identity; r.Session.AAL == session.AAL2 || i != nil && i.AvailableAAL == string(session.AAL2) {
-		return string(session.AAL2), nil
+// meets judges the session of the one who is signed in. What can be reached is
+// counted, not read from what was noted with the account: a session brings no
+// credentials along, and methods are switched on and off.
+func (r *run) meets(ctx context.Context, wants session.Requirement) (bool, error) {
+	if r.Session.AAL == session.AAL2 {
+		return true, nil
 	}
 	i, err := r.store.Identity(ctx, r.Session.IdentityID)
 	if err != nil {
-		return "", err
+		return false, err
 	}
-	return r.availableAAL(i), nil
+	return wants.Met(r.Session, i, r.availableAAL(i), r.now), nil
+}
+
+// wants is what the sign-in that the flow is about has to reach: what whoami asks,
+// and what the OAuth2 client asks that waits for it.
+func (r *run) wants(ctx context.Context) (session.Requirement, error) {
+	client := ""
+	if r.flow.Challenge != "" && r.flow.Type == Browser && len(r.policy.Clients) > 0 {
+		if r.request == nil {
+			request, err := r.loginRequest(ctx)
+			if err != nil {
+				return session.Requirement{}, err
+			}
+			r.request = request
+		}
+		client = r.request.ClientID
+	}
+	return r.requirement(r.Setup.Session.WhoAmI.RequiredAAL, client), nil
+}
+
+// requirement is what a place asks that the contract lets ask for a level.
+func (s *Setup) requirement(level, client string) session.Requirement {
+	return session.Requirement{Level: session.AAL(level), Policy: &s.policy, Client: client}
+}
+
+// WhoAmI is what a session has to meet to be told whose it is.
+func (s *Setup) WhoAmI() session.Requirement {
+	return s.requirement(s.Session.WhoAmI.RequiredAAL, "")
+}
+
+// policyOf reads who has to show two factors.
+func policyOf(c config.CardeaAssurance) (session.Policy, error) {
+	q := c.RequireAAL2
+	p := session.Policy{Everyone: q.Everyone, Schemas: q.Schemas, Clients: q.OAuth2Clients, Grace: q.GracePeriod}
+	for _, text := range q.Organizations {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return p, fmt.Errorf("organizations: %w", err)
+		}
+		p.Organizations = append(p.Organizations, id)
+	}
+	if q.Since == "" {
+		return p, nil
+	}
+	since, err := time.Parse(time.RFC3339, q.Since)
+	if err != nil {
+		return p, fmt.Errorf("since: %w", err)
+	}
+	p.Since = since
+	return p, nil
 }
 
 // stepUp is where a browser proves its second factor.

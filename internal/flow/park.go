@@ -38,6 +38,9 @@ func (r *run) recent() bool {
 
 // stale asks for a new sign-in and keeps the submission for afterwards.
 func (r *run) stale(ctx context.Context, step *Step, tree map[string]any) *Answer {
+	if r.kind.name == Login {
+		return r.signInAgain()
+	}
 	back := map[string][]string{"flow": {r.flow.ID.String()}}
 	to := r.Public("self-service/login/browser", map[string][]string{
 		"refresh": {"true"}, "return_to": {r.Public("self-service/"+string(r.kind.name), back)},
@@ -45,8 +48,7 @@ func (r *run) stale(ctx context.Context, step *Step, tree map[string]any) *Answe
 	a := redirect(303, to)
 	page := r.flow.Type == Browser && !r.JSON
 	if !page {
-		a = envelope(problem.Forbidden("The sign-in is too long ago for this. Sign in again first.").
-			Named(problem.SessionRefreshRequired).Beside("redirect_browser_to", to))
+		a = envelope(refreshNeeded(to))
 	}
 	if !page && !step.ParksAlways {
 		return a
@@ -57,6 +59,12 @@ func (r *run) stale(ctx context.Context, step *Step, tree map[string]any) *Answe
 	}
 	a.Continuity = cookie
 	return a
+}
+
+// refreshNeeded says that a sign-in is too old, and where it can be renewed.
+func refreshNeeded(to string) *problem.Error {
+	return problem.Forbidden("The sign-in is too long ago for this. Sign in again first.").
+		Named(problem.SessionRefreshRequired).Beside("redirect_browser_to", to)
 }
 
 // park seals a submission into the flow and returns the cookie it belongs to.

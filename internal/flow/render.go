@@ -31,11 +31,7 @@ func (f *Flow) remember(method string, facts any) error {
 
 // page renders the flow as it is now.
 func (r *run) page(ctx context.Context) (*Page, error) {
-	s, err := r.Schema(r.flow.SchemaID)
-	if err != nil {
-		return nil, err
-	}
-	nodes, err := r.nodes(ctx, s)
+	nodes, err := r.nodes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -61,14 +57,18 @@ func (r *run) action(f *Flow) string {
 
 // nodes builds the form out of the steps' nodes, what was typed and what was
 // wrong with it.
-func (r *run) nodes(ctx context.Context, s *schema.Schema) (ui.Nodes, error) {
-	var nodes ui.Nodes
-	if r.kind.traits && r.flow.Organization == nil {
-		nodes = append(nodes, TraitNodes(s, ui.Default)...)
-	}
+func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 	account, err := r.account(ctx)
 	if err != nil {
 		return nil, err
+	}
+	s, err := r.schemaFor(account)
+	if err != nil {
+		return nil, err
+	}
+	var nodes ui.Nodes
+	if r.kind.traits && r.flow.Organization == nil {
+		nodes = append(nodes, TraitNodes(s, ui.Default)...)
 	}
 	link := r.flow.Linking()
 	for _, step := range r.arranged() {

@@ -17,6 +17,7 @@ import (
 	"cardea/internal/identity/schema"
 	"cardea/internal/problem"
 	"cardea/internal/secret"
+	"cardea/internal/session"
 )
 
 // Setup is a configuration snapshot with everything compiled that requests
@@ -31,6 +32,8 @@ type Setup struct {
 	publicURL  *url.URL
 	// Keys make codes, links and sealed payloads out of the configured secrets.
 	Keys *secret.Keyring
+	// policy says who has to show two factors.
+	policy session.Policy
 }
 
 // Load fetches a document that the configuration points to.
@@ -67,6 +70,9 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 		return nil, fmt.Errorf("secrets.cookie: %w", err)
 	}
 	s.Keys = keys
+	if s.policy, err = policyOf(snapshot.Cardea.Assurance); err != nil {
+		return nil, fmt.Errorf("cardea.assurance.require_aal2: %w", err)
+	}
 	own := *s.publicURL
 	own.Path, own.RawQuery = "/self-service", ""
 	s.returnURLs = append(append([]*url.URL{}, snapshot.SelfService.AllowedReturnURLs...), &own)
@@ -176,11 +182,22 @@ func (s *Setup) defaultReturn(k Kind, method string) string {
 
 // Factors says what the methods that can be either factor count as.
 func (s *Setup) Factors() identity.Factors {
-	return identity.Factors{
-		CodeIsSecond:     s.SelfService.Methods.Code.MFAEnabled,
-		CodeIsFirst:      s.SelfService.Methods.Code.PasswordlessEnabled,
-		WebAuthnIsSecond: !s.SelfService.Methods.WebAuthn.Config.Passwordless,
+	m := &s.SelfService.Methods
+	f := identity.Factors{
+		CodeIsSecond:     m.Code.MFAEnabled,
+		CodeIsFirst:      m.Code.PasswordlessEnabled,
+		WebAuthnIsSecond: !m.WebAuthn.Config.Passwordless,
+		PasskeyIsBoth:    s.Cardea.Assurance.VerifiedPasskeysAreTwoFactors,
 	}
+	for t, on := range map[identity.CredentialType]bool{
+		identity.Password: m.Password.Enabled, identity.OIDC: m.OIDC.Enabled, identity.Passkey: m.Passkey.Enabled,
+		identity.WebAuthn: m.WebAuthn.Enabled, identity.TOTP: m.TOTP.Enabled, identity.LookupSecret: m.LookupSecret.Enabled,
+	} {
+		if !on {
+			f.Off = append(f.Off, t)
+		}
+	}
+	return f
 }
 
 // availableAAL is the highest level an identity's credentials can reach.

@@ -31,7 +31,7 @@ identity:
 selfservice:
   default_browser_return_url: https://www.cardea.test/home
   allowed_return_urls: ["https://app.cardea.test/inside"]
-  methods: {code: {enabled: false}, profile: {enabled: false}}
+  methods: {code: {enabled: false}, profile: {enabled: false}, totp: {enabled: true}, lookup_secret: {enabled: true}}
   flows:
     error: {ui_url: "https://www.cardea.test/error"}
     login: {ui_url: "https://www.cardea.test/login", lifespan: 10m}

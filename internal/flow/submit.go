@@ -122,6 +122,9 @@ func (r *run) act(ctx context.Context, x *Exec, step *Step, tree map[string]any,
 	case Hand:
 		return r.hand(ctx, x, result)
 	case Changed:
+		if r.kind.name == Login {
+			return r.concludeEnrollment(ctx, step, result)
+		}
 		return r.concludeSettings(ctx, step, result)
 	case Stale:
 		return r.stale(ctx, step, tree)

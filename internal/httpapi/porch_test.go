@@ -36,6 +36,7 @@ secrets: {default: [the-first-secret-of-the-porch-00]}
 session: {lifespan: 1h}
 identity: {default_schema_id: person, schemas: [{id: person, url: "base64://%s"}]}
 selfservice:
+  methods: {lookup_secret: {enabled: true}}
   default_browser_return_url: https://www.cardea.test/home
   allowed_return_urls: ["https://app.cardea.test/inside"]
   flows:
@@ -143,7 +144,7 @@ func newPorch(t *testing.T, more ...string) *porch {
 	})
 	p.wire = New(Options{
 		Engine:   flow.New(flow.Options{Store: p.rows, Clock: p.clock, Rand: rand.Reader, Catalogue: catalogue, Steps: []*flow.Step{step}}),
-		Sessions: rows, Errors: rows,
+		Sessions: rows, Errors: rows, Identities: rows,
 		Ready: func(context.Context) error { return nil },
 		Clock: p.clock, Rand: rand.Reader, Log: slog.New(slog.NewJSONHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

@@ -37,8 +37,9 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, nobodySignedIn())
 		return
 	}
-	if p := levelProblem(set, c.session); p != nil {
-		writeProblem(w, r, p)
+	now := s.clock.Now()
+	if err := s.checkLevel(r.Context(), set, c.session, now); err != nil {
+		s.fail(w, r, err)
 		return
 	}
 	if c.stale {
@@ -47,7 +48,6 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	now := s.clock.Now()
 	h := w.Header()
 	h["X-Kratos-Authenticated-Identity-Id"] = []string{c.session.IdentityID.String()}
 	body := appendSession(make([]byte, 0, 1536), set.Setup, c.session, now, publicSession)
@@ -74,19 +74,6 @@ func cacheFor(set *compiled, c *session.Session, now time.Time) time.Duration {
 		left = min(left, most)
 	}
 	return left
-}
-
-// levelProblem says that a session has to prove a second factor first, nil when
-// its level is enough.
-func levelProblem(set *compiled, c *session.Session) *problem.Error {
-	available := ""
-	if c.Identity != nil {
-		available = c.Identity.AvailableAAL
-	}
-	if c.Satisfies(session.AAL(set.Session.WhoAmI.RequiredAAL), available) {
-		return nil
-	}
-	return flow.SecondFactorNeeded(set.StepUpURL())
 }
 
 // tokenized adds a signed token to a session as whoami shows it.
@@ -129,8 +116,8 @@ func (s *Server) listOwnSessions(w http.ResponseWriter, r *http.Request) {
 	if own == nil {
 		return
 	}
-	if p := levelProblem(set, own); p != nil {
-		writeProblem(w, r, p)
+	if err := s.checkLevel(r.Context(), set, own, s.clock.Now()); err != nil {
+		s.fail(w, r, err)
 		return
 	}
 	page := pageOf(r.URL.Query())

@@ -207,7 +207,7 @@ func TestWhoamiWantsTheSecondFactorWhereThereIsOne(t *testing.T) {
 	p := newPorch(t)
 	ann := p.moveIn("ann@cardea.test")
 	i := *ann.session.Identity
-	i.AvailableAAL = "aal2"
+	i.Credentials, i.AvailableAAL = secondFactor(), "aal2"
 	if err := p.rows.UpdateIdentity(t.Context(), &i); err != nil {
 		t.Fatal(err)
 	}
@@ -231,6 +231,10 @@ func TestWhoamiWantsTheSecondFactorWhereThereIsOne(t *testing.T) {
 	p.use(`session: {whoami: {required_aal: aal1}}`)
 	if a := p.get("/sessions/whoami", token); a.Code != 200 {
 		t.Errorf("where one factor is enough: %d", a.Code)
+	}
+	p.use(`cardea: {assurance: {require_aal2: {everyone: true}}}`, `session: {whoami: {required_aal: aal1}}`)
+	if a := p.get("/sessions/whoami", token); a.Code != 403 {
+		t.Errorf("where the policy wants two: %d", a.Code)
 	}
 	p.use()
 	s := *ann.session
@@ -281,4 +285,25 @@ func (b brokenSessions) ByToken(context.Context, []byte) (*session.Session, erro
 		panic(b.panic)
 	}
 	return nil, b.err
+}
+
+func TestAFactorWhoseMethodIsSwitchedOffIsNotWanted(t *testing.T) {
+	p := newPorch(t)
+	ann := p.moveIn("ann@cardea.test")
+	i := *ann.session.Identity
+	i.Credentials, i.AvailableAAL = secondFactor(), "aal2"
+	if err := p.rows.UpdateIdentity(t.Context(), &i); err != nil {
+		t.Fatal(err)
+	}
+	token := header("X-Session-Token", ann.token)
+	p.use(`selfservice: {methods: {lookup_secret: {enabled: false}}}`)
+	for range 2 {
+		if a := p.get("/sessions/whoami", token); a.Code != 200 {
+			t.Errorf("answered %d", a.Code)
+		}
+	}
+	stored, err := p.rows.Identity(t.Context(), i.ID)
+	if err != nil || stored.AvailableAAL == "aal2" {
+		t.Errorf("the account is noted at %s: %v", stored.AvailableAAL, err)
+	}
 }

@@ -23,6 +23,10 @@ type Factors struct {
 	CodeIsFirst      bool // passwordless sign-in by code
 	CodeIsSecond     bool // code as second factor
 	WebAuthnIsSecond bool // security keys are not passwordless
+	PasskeyIsBoth    bool // passkeys that verify their user are two factors at once
+	// Off are the types whose method is switched off: nobody can use what they have
+	// of them.
+	Off []CredentialType
 }
 
 // Usable says whether a credential is more than the empty row that a schema
@@ -62,11 +66,12 @@ func (c Credential) Usable() bool {
 func HighestAAL(i *Identity, f Factors) string {
 	level := "aal0"
 	for t, c := range i.Credentials {
-		if !c.Usable() {
+		if !c.Usable() || slices.Contains(f.Off, t) {
 			continue
 		}
 		switch {
-		case t == TOTP, t == LookupSecret, t == Code && f.CodeIsSecond, t == WebAuthn && f.WebAuthnIsSecond && c.hasKey(secondFactorKey):
+		case t == TOTP, t == LookupSecret, t == Code && f.CodeIsSecond, t == WebAuthn && f.WebAuthnIsSecond && c.hasKey(secondFactorKey),
+			t == Passkey && f.PasskeyIsBoth && c.hasKey(verifying):
 			return "aal2"
 		case t == Code && !f.CodeIsFirst, t == WebAuthn && !c.hasKey(passwordless):
 		default:

@@ -72,6 +72,14 @@ func passwordless(raw json.RawMessage) bool {
 
 func secondFactorKey(raw json.RawMessage) bool { return !passwordless(raw) }
 
+// verifying says whether a key has verified its user when it was made.
+func verifying(raw json.RawMessage) bool {
+	var key struct {
+		Flags KeyFlags `json:"flags"`
+	}
+	return json.Unmarshal(raw, &key) == nil && key.Flags.UserVerified
+}
+
 func (c *Credential) unlink(identifier string) error {
 	if identifier == "" {
 		return problem.BadRequest("The query has to name the link to remove: identifier=<provider>:<subject>.")

@@ -39,6 +39,7 @@ const (
 type Request struct {
 	Skip       bool   // the server knows the person: no form is needed
 	RequestURL string // with which the OAuth2 client began
+	ClientID   string // of the OAuth2 client
 	// Raw is the whole object, unknown members included.
 	Raw json.RawMessage
 }
@@ -84,11 +85,14 @@ func (c *Client) LoginRequest(ctx context.Context, s *config.Snapshot, challenge
 		Challenge  *string `json:"challenge"`
 		Skip       bool    `json:"skip"`
 		RequestURL string  `json:"request_url"`
+		Client     struct {
+			ID string `json:"client_id"`
+		} `json:"client"`
 	}
 	if err := json.Unmarshal(body, &known); err != nil || known.Challenge == nil {
 		return nil, unreachable(errors.New("the OAuth2 server's answer is not a login request"))
 	}
-	return &Request{Skip: known.Skip, RequestURL: known.RequestURL, Raw: body}, nil
+	return &Request{Skip: known.Skip, RequestURL: known.RequestURL, ClientID: known.Client.ID, Raw: body}, nil
 }
 
 // AcceptLogin tells the server who has signed in and gives the address at which the

@@ -66,11 +66,24 @@ func (s *Session) Satisfies(required AAL, available string) bool {
 }
 
 // Withdraw takes the evidence of second factors out of the session that are not
-// set up any more; the level follows. What was a first factor stays.
-func (s *Session) Withdraw(methods []string, now time.Time) {
-	if len(methods) == 0 {
-		return
+// set up any more; the level follows, and it says whether anything changed. What was
+// a first factor stays, also of what has shown both at once.
+func (s *Session) Withdraw(methods []string, now time.Time) bool {
+	var left []Method
+	changed := false
+	for _, m := range s.Methods {
+		if m.AAL == AAL2 && slices.Contains(methods, m.Method) {
+			changed = true
+			if !m.canBeBoth() {
+				continue
+			}
+			m.AAL = AAL1
+		}
+		left = append(left, m)
 	}
-	s.Methods = slices.DeleteFunc(slices.Clone(s.Methods), func(m Method) bool { return m.AAL == AAL2 && slices.Contains(methods, m.Method) })
-	s.AAL, s.UpdatedAt = AALOf(s.Methods), now
+	if changed {
+		s.Methods = left
+		s.AAL, s.UpdatedAt = AALOf(s.Methods), now
+	}
+	return changed
 }

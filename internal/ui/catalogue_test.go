@@ -71,7 +71,8 @@ func TestTheTableFollowsTheContract(t *testing.T) {
 			t.Errorf("message %d is of type %q, want %q", id, got, want)
 		}
 	}
-	if got := len(MessageIDs()); got != 179 {
+	theirs := slices.DeleteFunc(MessageIDs(), func(id MessageID) bool { return id%10000 > 9000 })
+	if got := len(theirs); got != 179 {
 		t.Errorf("there are %d messages, the contract has 179", got)
 	}
 }

@@ -33,6 +33,7 @@ const (
 	LoginSendCodeTo              MessageID = 1010023 // button for one of the account's addresses
 	LoginWithDeviceKey           MessageID = 1010024 // unused
 	LoginCodeSentToKnownAddress  MessageID = 1010025 // form once a code was sent to an address of the account
+	LoginSetUpSecondFactor       MessageID = 1019001 // form of a login in which a second factor is set up; our own
 
 	// Logout and second factors.
 	LogoutRoot MessageID = 1020000 // unused

@@ -67,6 +67,7 @@ var definitions = map[MessageID]definition{
 	LoginSendCodeTo:              info("address", "channel"),
 	LoginWithDeviceKey:           info(),
 	LoginCodeSentToKnownAddress:  info(),
+	LoginSetUpSecondFactor:       info(),
 
 	LogoutRoot: info(),
 	MFARoot:    info(),

@@ -9,7 +9,6 @@ import (
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
-	"cardea/internal/session"
 	"cardea/internal/ui"
 )
 
@@ -29,7 +28,7 @@ func login() *flow.Step {
 			Needs:    flow.NeedSession,
 			Required: []string{"lookup_secret"},
 			Enabled:  enabled,
-			Accepts:  func(f *flow.Flow) bool { return f.RequestedAAL == session.AAL2 },
+			Accepts:  (*flow.Flow).AsksSecondFactor,
 		},
 		Prepare: prepareLogin,
 		Render:  renderLogin,

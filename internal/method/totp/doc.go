@@ -21,6 +21,9 @@ const method = "totp"
 func evidence() session.Method { return session.Method{Method: method, AAL: session.AAL2} }
 
 // Steps are the steps of the method.
-func Steps() []*flow.Step { return []*flow.Step{login(), settings()} }
+func Steps() []*flow.Step {
+	own := settings()
+	return []*flow.Step{login(), flow.Enrollment(own, func(*flow.Setup) bool { return true }), own}
+}
 
 func enabled(s *flow.Setup) bool { return s.SelfService.Methods.TOTP.Enabled }

@@ -8,7 +8,6 @@ import (
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
-	"cardea/internal/session"
 	"cardea/internal/ui"
 )
 
@@ -31,7 +30,7 @@ func login() *flow.Step {
 			Needs:    flow.NeedSession,
 			Required: []string{"totp_code"},
 			Enabled:  enabled,
-			Accepts:  func(f *flow.Flow) bool { return f.RequestedAAL == session.AAL2 },
+			Accepts:  (*flow.Flow).AsksSecondFactor,
 		},
 		Prepare: prepareLogin,
 		Render:  renderLogin,

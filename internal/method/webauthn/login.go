@@ -29,7 +29,7 @@ func (m Method) keyLogin() *flow.Step {
 			Triggers: []string{"webauthn_login"},
 			Required: []string{"identifier"},
 			Enabled:  keysEnabled,
-			Accepts:  inBrowser,
+			Accepts:  func(f *flow.Flow) bool { return inBrowser(f) && !f.Enrolls() },
 		},
 		Prepare: prepareKeyLogin,
 		Render:  m.renderKeyLogin,

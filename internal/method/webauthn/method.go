@@ -8,6 +8,7 @@ import (
 	gowebauthn "github.com/go-webauthn/webauthn/webauthn"
 
 	"cardea/internal/flow"
+	"cardea/internal/session"
 	"cardea/internal/ui"
 )
 
@@ -28,10 +29,25 @@ const (
 
 // Steps are the steps of both methods.
 func (m Method) Steps() []*flow.Step {
+	passkeys, keys := m.passkeySettings(), m.keySettings()
 	return []*flow.Step{
-		m.passkeyLogin(), m.passkeyRegistration(), m.passkeySettings(),
-		m.keyLogin(), m.keyRegistration(), m.keySettings(),
+		m.passkeyLogin(), m.passkeyStepUp(), m.passkeyRegistration(), passkeys, flow.Enrollment(passkeys, areBoth, "passkey_settings_register"),
+		m.keyLogin(), m.keyRegistration(), keys, flow.Enrollment(keys, areSecond, "webauthn_register"),
 	}
+}
+
+// areBoth says whether a passkey that verifies its user is two factors.
+func areBoth(s *flow.Setup) bool { return s.Cardea.Assurance.VerifiedPasskeysAreTwoFactors }
+
+// areSecond says whether security keys are a second factor here.
+func areSecond(s *flow.Setup) bool { return !passwordless(s) }
+
+// levelOfPasskey is what a passkey proves.
+func levelOfPasskey(s *flow.Setup, verified bool) session.AAL {
+	if verified && areBoth(s) {
+		return session.AAL2
+	}
+	return session.AAL1
 }
 
 func keysEnabled(s *flow.Setup) bool { return s.SelfService.Methods.WebAuthn.Enabled }

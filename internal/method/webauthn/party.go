@@ -14,6 +14,7 @@ import (
 	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/session"
 )
 
 // How long a browser is told to wait for somebody, unless it is configured.
@@ -38,9 +39,13 @@ func keyParty(s *flow.Setup) (*party, error) {
 	})
 }
 
-// passkeyParty is the relying party of passkeys.
-func passkeyParty(s *flow.Setup) (*party, error) {
+// passkeyParty is the relying party of passkeys. In a login that asks for two factors
+// the user has to be verified.
+func passkeyParty(s *flow.Setup, f *flow.Flow) (*party, error) {
 	c := s.SelfService.Methods.Passkey.Config
+	if f.RequestedAAL == session.AAL2 {
+		c.AuthenticatorSelection.UserVerification = string(protocol.VerificationRequired)
+	}
 	resident := c.AuthenticatorSelection.ResidentKey == string(protocol.ResidentKeyRequirementRequired)
 	return newParty(s, c.RP, gowebauthn.Config{
 		AttestationPreference: protocol.ConveyancePreference(c.Attestation.Preference),
@@ -98,7 +103,7 @@ func (p *party) offer(x *flow.Exec, handle []byte) (gowebauthn.SessionData, erro
 	if err != nil {
 		return gowebauthn.SessionData{}, err
 	}
-	_, session, err := p.lib.BeginRegistration(account{handle: handle, name: p.lib.Config.RPDisplayName},
+	_, begun, err := p.lib.BeginRegistration(account{handle: handle, name: p.lib.Config.RPDisplayName},
 		func(o *protocol.PublicKeyCredentialCreationOptions) error {
 			o.Challenge = challenge
 			return nil
@@ -106,7 +111,7 @@ func (p *party) offer(x *flow.Exec, handle []byte) (gowebauthn.SessionData, erro
 	if err != nil {
 		return gowebauthn.SessionData{}, err
 	}
-	return *session, nil
+	return *begun, nil
 }
 
 // ask begins the ceremony that uses a key (section 7.2): one of these, or with none
@@ -116,11 +121,11 @@ func (p *party) ask(x *flow.Exec, keys []identity.SecurityKey) (gowebauthn.Sessi
 	if err != nil {
 		return gowebauthn.SessionData{}, err
 	}
-	_, session, err := p.lib.BeginDiscoverableLogin(gowebauthn.WithChallenge(challenge), gowebauthn.WithAllowedCredentials(descriptors(keys)))
+	_, begun, err := p.lib.BeginDiscoverableLogin(gowebauthn.WithChallenge(challenge), gowebauthn.WithAllowedCredentials(descriptors(keys)))
 	if err != nil {
 		return gowebauthn.SessionData{}, err
 	}
-	return *session, nil
+	return *begun, nil
 }
 
 // creation is what the browser is told to make a key with. The keys that are there

@@ -48,7 +48,7 @@ func preparePasskeyRegistration(_ context.Context, x *flow.Exec) (any, error) {
 
 // offerPasskey begins the ceremony that makes a passkey.
 func offerPasskey(x *flow.Exec, handle []byte) (facts, error) {
-	p, err := passkeyParty(x.Setup)
+	p, err := passkeyParty(x.Setup, x.Flow)
 	if err != nil {
 		return facts{}, err
 	}
@@ -73,7 +73,7 @@ func (m Method) renderPasskeyRegistration(_ context.Context, v flow.View) (ui.No
 	if err != nil || !offered || len(names) == 0 {
 		return nil, err
 	}
-	p, err := passkeyParty(v.Setup)
+	p, err := passkeyParty(v.Setup, v.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func submitPasskeyRegistration(ctx context.Context, x *flow.Exec, in passkeyRegi
 	if !offered {
 		return flow.Deny(ui.New(ui.ValidationIdentifierMissing)), nil
 	}
-	p, err := passkeyParty(x.Setup)
+	p, err := passkeyParty(x.Setup, x.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func submitPasskeyRegistration(ctx context.Context, x *flow.Exec, in passkeyRegi
 		return nil, err
 	}
 	next, err := offerPasskey(x, []byte(x.Secret(handleLength)))
-	return flow.NewIdentity{Identity: x.Identity, Method: session.Method{Method: passkey, AAL: session.AAL1}, Facts: next}, err
+	return flow.NewIdentity{Identity: x.Identity, Method: session.Method{Method: passkey, AAL: levelOfPasskey(x.Setup, made.Flags.UserVerified)}, Facts: next}, err
 }
 
 type passkeySettingsInput struct {
@@ -174,7 +174,7 @@ func (m Method) renderPasskeySettings(_ context.Context, v flow.View) (ui.Nodes,
 	if !offered || name == "" {
 		return nodes, nil
 	}
-	p, err := passkeyParty(v.Setup)
+	p, err := passkeyParty(v.Setup, v.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func submitPasskeySettings(ctx context.Context, x *flow.Exec, in passkeySettings
 	if !offered {
 		return flow.Deny(ui.New(ui.ValidationIdentifierMissing)), nil
 	}
-	p, err := passkeyParty(x.Setup)
+	p, err := passkeyParty(x.Setup, x.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +229,7 @@ func submitPasskeySettings(ctx context.Context, x *flow.Exec, in passkeySettings
 	next, err := p.again(x, f)
 	return flow.Changed{
 		Apply:    func(i *identity.Identity) error { return a.apply(i, x) },
-		Evidence: &session.Method{Method: passkey, AAL: session.AAL1},
+		Evidence: &session.Method{Method: passkey, AAL: levelOfPasskey(x.Setup, made.Flags.UserVerified)},
 		Facts:    next,
 	}, err
 }

@@ -18,15 +18,29 @@ type passkeyLoginInput struct {
 	Answer string `json:"passkey_login"`
 }
 
+// passkeyLogin signs in with a passkey.
 func (m Method) passkeyLogin() *flow.Step {
+	return m.passkeyStep(flow.Spec{
+		FirstScreen: true, // browsers suggest passkeys while the identifier is typed
+		Enabled:     passkeysEnabled,
+		Accepts:     func(f *flow.Flow) bool { return f.RequestedAAL != session.AAL2 },
+	})
+}
+
+// passkeyStepUp asks somebody who has signed in with one factor for a passkey that
+// shows two.
+func (m Method) passkeyStepUp() *flow.Step {
+	return m.passkeyStep(flow.Spec{
+		Enabled: func(s *flow.Setup) bool { return passkeysEnabled(s) && areBoth(s) },
+		Accepts: (*flow.Flow).AsksSecondFactor,
+	})
+}
+
+func (m Method) passkeyStep(spec flow.Spec) *flow.Step {
+	spec.Kind, spec.Method, spec.Group = flow.Login, passkey, ui.Passkey
+	spec.Triggers = []string{"passkey_login"}
 	return flow.Of(flow.Typed[passkeyLoginInput]{
-		Spec: flow.Spec{
-			Kind: flow.Login, Method: passkey, Group: ui.Passkey,
-			Triggers:    []string{"passkey_login"},
-			FirstScreen: true, // browsers suggest passkeys while the identifier is typed
-			Enabled:     passkeysEnabled,
-			Accepts:     func(f *flow.Flow) bool { return f.RequestedAAL != session.AAL2 },
-		},
+		Spec:    spec,
 		Prepare: preparePasskeyLogin,
 		Render:  m.renderPasskeyLogin,
 		Submit:  submitPasskeyLogin,
@@ -40,13 +54,13 @@ func (m Method) passkeyLogin() *flow.Step {
 // preparePasskeyLogin draws a challenge: for anybody, or for the passkeys of whoever
 // has to confirm that it is them.
 func preparePasskeyLogin(ctx context.Context, x *flow.Exec) (any, error) {
-	p, err := passkeyParty(x.Setup)
+	p, err := passkeyParty(x.Setup, x.Flow)
 	if err != nil {
 		return nil, err
 	}
 	var keys []identity.SecurityKey
 	var name string
-	if x.Flow.Refresh && x.Session != nil {
+	if known(x.Flow) && x.Session != nil {
 		i, err := accountOf(ctx, x, x.Session.IdentityID)
 		if err != nil || i == nil {
 			return nil, err
@@ -71,7 +85,7 @@ func (m Method) renderPasskeyLogin(_ context.Context, v flow.View) (ui.Nodes, er
 	if err != nil || !challenged {
 		return nil, err
 	}
-	p, err := passkeyParty(v.Setup)
+	p, err := passkeyParty(v.Setup, v.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +100,7 @@ func (m Method) renderPasskeyLogin(_ context.Context, v flow.View) (ui.Nodes, er
 		nodes = append(nodes, m.script(v, f))
 	}
 	switch stage := v.Flow.Stage(); {
-	case v.Flow.Refresh:
+	case known(v.Flow):
 		nodes = append(nodes, ui.Hidden(ui.Default, "identifier", f.Identifier))
 	case stage == flow.OneScreen:
 		nodes = append(nodes, identifierField(v))
@@ -118,7 +132,7 @@ func submitPasskeyLogin(ctx context.Context, x *flow.Exec, in passkeyLoginInput)
 	if err != nil {
 		return nil, err
 	}
-	if i == nil {
+	if i == nil || x.Flow.RequestedAAL == session.AAL2 && i.ID != x.Session.IdentityID {
 		return flow.Deny(ui.New(ui.ValidationNoSecurityKeyUser)), nil
 	}
 	r, err := ringOf(i, t)
@@ -132,7 +146,7 @@ func submitPasskeyLogin(ctx context.Context, x *flow.Exec, in passkeyLoginInput)
 	if (keyring{Keys: keys}).index(parsed.RawID) < 0 {
 		return flow.Deny(ui.New(ui.ValidationNoSecurityKey)), nil
 	}
-	p, err := passkeyParty(x.Setup)
+	p, err := passkeyParty(x.Setup, x.Flow)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +160,7 @@ func submitPasskeyLogin(ctx context.Context, x *flow.Exec, in passkeyLoginInput)
 	}
 	f, err = p.again(x, f)
 	return flow.Proved{
-		Identity: i, Method: session.Method{Method: passkey, AAL: session.AAL1},
+		Identity: i, Method: session.Method{Method: passkey, AAL: levelOfPasskey(x.Setup, parsed.Response.AuthenticatorData.Flags.UserVerified())},
 		Update: remember(t, key, answer), Facts: f,
 	}, err
 }

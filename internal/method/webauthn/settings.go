@@ -215,10 +215,20 @@ func (m removal) submit(x *flow.Exec, id string) (flow.Result, error) {
 		return flow.DenyField(m.field, ui.New(ui.ValidationGeneric, "reason", "This is the last way to sign in; add another one first.")), nil
 	}
 	changed := flow.Changed{Apply: func(i *identity.Identity) error { return m.apply(i, x, raw) }}
-	if !m.first(key) && len(r.those(isSecond)) == 1 {
+	if m.takesLevel(r, at) {
 		changed.Withdrawn = []string{string(m.kind)}
 	}
 	return changed, nil
+}
+
+// takesLevel says whether no other key of the account shows what this one did beyond
+// a first factor.
+func (m removal) takesLevel(r keyring, at int) bool {
+	shows := isSecond
+	if m.kind == identity.Passkey {
+		shows = verifies
+	}
+	return shows(r.Keys[at]) && len(r.those(shows)) == 1
 }
 
 func (m removal) apply(i *identity.Identity, x *flow.Exec, id []byte) error {

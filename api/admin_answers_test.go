@@ -126,6 +126,8 @@ func (a admin) sessions() {
 	a.do("disableSession", "DELETE", "/sessions/"+nobody, nil, 404)
 	a.do("manageSessions", "POST", "/sessions", fields{"action": "disable", "identities": []string{"*"}}, 200)
 	a.do("manageSessions", "POST", "/sessions", fields{"action": "none"}, 400)
+	a.do("listRevokedSessions", "GET", "/sessions:revoked", nil, 200)
+	a.do("listRevokedSessions", "GET", "/sessions:revoked?cursor=x", nil, 400)
 	a.do("deleteIdentitySessions", "DELETE", "/identities/"+id+"/sessions", nil, 204)
 	a.do("deleteIdentitySessions", "DELETE", "/identities/"+id+"/sessions", nil, 404)
 }

@@ -31,6 +31,7 @@ import (
 	"cardea/internal/method/totp"
 	"cardea/internal/method/webauthn"
 	"cardea/internal/secret"
+	"cardea/internal/session"
 	"cardea/internal/store"
 	"cardea/internal/task"
 	"cardea/internal/telemetry"
@@ -70,6 +71,7 @@ type App struct {
 	wire    *httpapi.Server
 	pool    *secret.Pool
 	tasks   *task.Runner
+	feed    *sessionFeed
 	load    flow.Load
 	schemas *lastGood
 	setup   *setupHolder
@@ -97,7 +99,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	snapshot := o.Config.Current()
 	a := &App{config: o.Config, log: o.Log, clock: o.Clock, rand: o.Rand, setup: &setupHolder{}}
-	if a.db, err = openStore(ctx, snapshot, o); err != nil {
+	cache := session.NewCache(snapshot.Cardea.Session.Cache.MaxEntries)
+	if a.db, err = openStore(ctx, snapshot, o, cache.Forget); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -128,6 +131,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.post = a.newPost()
 	a.hooks = a.newHooks()
 	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock}
+	a.feed = a.newSessionFeed(rows, cache)
 	mail := letters{rows.Tenant, a.setup.load, a.post.worker.Wake}
 	script, err := web.Files.ReadFile("js/webauthn.js")
 	if err != nil {
@@ -147,7 +151,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	metrics := telemetry.NewMetrics()
 	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
-		Engine: engine, Sessions: rows, Errors: rows, Identities: rows, AdminSessions: rows, Importer: importer{hashing},
+		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Errors: rows, Identities: rows, AdminSessions: rows, Importer: importer{hashing},
 		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier:   mail,
 		Tokenizer: templates.find, WebAuthnJS: script,
@@ -198,8 +202,8 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 }
 
 // openStore opens the database and makes sure that its tables are there.
-func openStore(ctx context.Context, snapshot *config.Snapshot, o Options) (*store.DB, error) {
-	db, err := store.Open(ctx, store.Options{DSN: snapshot.DSN, Clock: o.Clock})
+func openStore(ctx context.Context, snapshot *config.Snapshot, o Options, changed func([]session.Change)) (*store.DB, error) {
+	db, err := store.Open(ctx, store.Options{DSN: snapshot.DSN, Clock: o.Clock, Changed: changed})
 	if err != nil {
 		return nil, err
 	}

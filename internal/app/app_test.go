@@ -81,6 +81,23 @@ func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
 	return a, paths[len(paths)-1]
 }
 
+// another builds a second server on the files and the database of a first.
+func another(t *testing.T, path string, o Options) *App {
+	t.Helper()
+	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: []string{path}}) }
+	snapshot, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Config, o.Log = config.NewManager(snapshot, load), slog.New(slog.DiscardHandler)
+	a, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	return a
+}
+
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -52,6 +52,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	var background sync.WaitGroup
 	background.Go(func() { a.watchConfig(ctx) })
 	background.Go(func() { a.tasks.Run(ctx) })
+	background.Go(func() { a.feed.Run(ctx) })
 	if sendsMessages(s) {
 		background.Go(func() { a.post.worker.Run(ctx) })
 	}

@@ -42,7 +42,7 @@ var layers = []layer{
 	{"identity", []string{"payload", "problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
 	{"jose", nil, "a leaf: keys and tokens"},
 	{"apikey", []string{"problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
-	{"session", []string{"identity", "secret", "jose", "problem"}, "domain: no SQL, no HTTP, no configuration"},
+	{"session", []string{"identity", "secret", "jose", "problem", "clock"}, "domain: no SQL, no HTTP, no configuration"},
 	{"oauth2", []string{"config", "problem"}, "calls to the OAuth2 server, over the one way out"},
 	{"flow", []string{"oauth2", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
 	{"method", []string{"flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose"}, "methods never know each other, the store or the wire"},

@@ -76,6 +76,7 @@ func (s *Server) sessionTable() []entry {
 		{"DELETE", "/admin/identities/{id}/sessions", "deleteIdentitySessions", s.deleteSessionsOf},
 		{"GET", "/admin/sessions", "listSessions", s.listSessions},
 		{"POST", "/admin/sessions", "manageSessions", s.manageSessions},
+		{"GET", revokedPath, "listRevokedSessions", s.listRevoked},
 		{"GET", "/admin/sessions/{id}", "getSession", s.getSession},
 		{"DELETE", "/admin/sessions/{id}", "disableSession", s.disableSession},
 		{"PATCH", "/admin/sessions/{id}/extend", "extendSession", s.extendSession},

@@ -20,8 +20,11 @@ const maxBody = 5 << 20
 
 // Options are the parts the wire is made of.
 type Options struct {
-	Engine        *flow.Engine
-	Sessions      Sessions
+	Engine   *flow.Engine
+	Sessions Sessions
+	// Known is Sessions.ByToken from memory, good for reading only; nil for none.
+	Known         func(ctx context.Context, tokenHash []byte) (*session.Session, error)
+	Feed          SessionFeed
 	AdminSessions AdminSessions
 	Identities    Identities
 	Errors        Errors

@@ -25,7 +25,7 @@ func nobodySignedIn() *problem.Error {
 // whoami serves /sessions/whoami with any method: who is asking?
 func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 	set := s.compiled.Load()
-	c, err := s.caller(r.Context(), r, set)
+	c, err := s.known(r.Context(), r, set)
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -30,6 +30,14 @@ type Sessions interface {
 	Revoke(ctx context.Context, id uuid.UUID) error
 }
 
+// SessionFeed tells what happened to sessions.
+type SessionFeed interface {
+	// SessionChanges reads lines of the feed, in order.
+	SessionChanges(ctx context.Context, f session.ChangeFilter) ([]session.Change, error)
+	// News is closed by the next change; false when it never will be.
+	News() (changed <-chan struct{}, ok bool)
+}
+
 // AdminSessions are the sessions as operators see them.
 type AdminSessions interface {
 	SessionReader

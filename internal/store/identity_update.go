@@ -9,6 +9,7 @@ import (
 
 	"cardea/internal/identity"
 	"cardea/internal/problem"
+	"cardea/internal/session"
 )
 
 // UpdateIdentity replaces the row, the credentials and the addresses of an
@@ -30,6 +31,14 @@ func (x *Tx) UpdateIdentity(i *identity.Identity) error {
 	}
 	i.UpdatedAt = x.db.clock.Now().Truncate(time.Microsecond)
 	renew(i, old)
+	if err := x.tell(uuid.Nil, i.ID); err != nil {
+		return err
+	}
+	if old.State == identity.Active && i.State != identity.Active {
+		if err := x.tellOver(session.IdentityDisabled, i.ID); err != nil {
+			return err
+		}
+	}
 	if err := x.updateRow(i); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"cardea/internal/identity"
 	"cardea/internal/problem"
+	"cardea/internal/session"
 )
 
 // CreateIdentity stores an identity with its credentials and addresses. Ids and
@@ -255,6 +256,9 @@ func (x *Tx) recoveryRows(owner uuid.UUID, list []identity.RecoveryAddress) (arg
 // addresses, sessions and flows. ErrNotFound when there is none.
 func (x *Tx) DeleteIdentity(id uuid.UUID) error {
 	if _, err := x.c.exec("DELETE FROM flows WHERE tenant = ? AND identity_id = ?", x.tenant, idBytes(id)); err != nil {
+		return err
+	}
+	if err := x.tellOver(session.IdentityDeleted, id); err != nil {
 		return err
 	}
 	return touched(x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(id)))

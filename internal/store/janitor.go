@@ -13,6 +13,8 @@ var expiring = []struct{ table, key, condition string }{
 	{"one_time", "tenant, purpose, subject, key_hash", "expires_at < ?"},
 	{"session_token_exchanges", "tenant, init_hash", "expires_at < ?"},
 	{"error_containers", "tenant, id", "created_at < ?"},
+	// A day of session.Retention, whatever else is thrown away.
+	{"session_changes", "tenant, changed_at, batch, session_id", "changed_at < ? - 86400000000"},
 }
 
 // Sweep deletes rows that ended before a time, at most batch of each table and each

@@ -67,6 +67,9 @@ func (t *Tenant) ConsumeCode(ctx context.Context, purpose, subject string, keys 
 // given. A proof that was given is never taken back, and an address that nobody
 // has is no error.
 func (x *Tx) MarkAddress(a identity.Address, status identity.AddressStatus, now time.Time) error {
+	if err := x.tellOwner(a); err != nil {
+		return err
+	}
 	if status == identity.AddressCompleted {
 		_, err := x.c.exec("UPDATE verifiable_addresses SET status = ?, verified = 1, verified_at = COALESCE(verified_at, ?), updated_at = ? "+
 			"WHERE tenant = ? AND via = ? AND value = ?", string(status), micros(now), micros(now), x.tenant, string(a.Via), a.Value)

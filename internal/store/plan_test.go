@@ -228,6 +228,12 @@ func reads(t *testing.T, db *DB) (texts []string) {
 	_, _ = tenant.APIKeyByHash(ctx, []byte("x"))
 	_, _ = tenant.SearchStamp(ctx, "s")
 	_, _ = db.System().NextMessage(ctx)
+	for _, f := range []session.ChangeFilter{{Since: start}, {Since: start, Ended: true, After: session.Place{At: start, Batch: id}}} {
+		f.Limit = 10
+		if _, err := tenant.SessionChanges(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for text := range db.reads.statements {
 		texts = append(texts, text)
 	}
@@ -270,8 +276,8 @@ func TestOperationsTakeFewStatements(t *testing.T) {
 				return errors.Join(x.CreateSession(again, []byte("h2")), x.UpdateFlow(f))
 			})
 		}},
-		{"an update of nothing but the row", 2, func() error { return tenant.UpdateIdentity(ctx, i) }},
-		{"a new password", 4, func() error {
+		{"an update of nothing but the row", 3, func() error { return tenant.UpdateIdentity(ctx, i) }},
+		{"a new password", 5, func() error {
 			p := i.Credentials[identity.Password]
 			p.Config = []byte(`{}`)
 			i.Credentials[identity.Password] = p

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -90,6 +91,9 @@ func (x *Tx) UpdateSession(s *session.Session) error {
 		return err
 	}
 	s.UpdatedAt = x.db.clock.Now().Truncate(time.Microsecond)
+	if err := x.tell(s.ID, s.IdentityID); err != nil {
+		return err
+	}
 	return touched(x.c.exec("UPDATE sessions SET active = ?, aal = ?, methods = ?, issued_at = ?, authenticated_at = ?, "+
 		"expires_at = ?, last_used_at = ?, updated_at = ? WHERE tenant = ? AND id = ?",
 		flag(s.Active), string(s.AAL), methods, micros(s.IssuedAt), micros(s.AuthenticatedAt),
@@ -99,30 +103,51 @@ func (x *Tx) UpdateSession(s *session.Session) error {
 // RevokeSession makes a session inactive. ErrNotFound when there is none; revoking
 // twice is no error. owner limits it to sessions of one identity; zero for any.
 func (x *Tx) RevokeSession(id, owner uuid.UUID, now time.Time) error {
-	query, args := "UPDATE sessions SET active = ?, updated_at = ? WHERE tenant = ? AND id = ?",
-		[]any{flag(false), micros(now), x.tenant, idBytes(id)}
+	where, args := "tenant = ? AND id = ?", []any{x.tenant, idBytes(id)}
 	if owner != uuid.Nil {
-		query, args = query+" AND identity_id = ?", append(args, idBytes(owner))
+		where, args = where+" AND identity_id = ?", append(args, idBytes(owner))
 	}
-	return touched(x.c.exec(query, args...))
+	x.forget(id, uuid.Nil)
+	if err := x.tellOf(session.Revoked, where+" AND active = ?", append(slices.Clip(args), flag(true))...); err != nil {
+		return err
+	}
+	return touched(x.c.exec("UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...))
 }
 
 // RevokeSessionsOf revokes all active sessions of an identity but one (zero for no
 // exception) and tells how many there were.
 func (x *Tx) RevokeSessionsOf(identityID, except uuid.UUID, now time.Time) (int, error) {
-	n, err := x.c.exec("UPDATE sessions SET active = ?, updated_at = ? WHERE tenant = ? AND identity_id = ? AND active = ? AND id <> ?",
-		flag(false), micros(now), x.tenant, idBytes(identityID), flag(true), idBytes(except))
+	const where = "tenant = ? AND identity_id = ? AND active = ? AND id <> ?"
+	args := []any{x.tenant, idBytes(identityID), flag(true), idBytes(except)}
+	x.forget(uuid.Nil, identityID)
+	if err := x.tellOf(session.Revoked, where, args...); err != nil {
+		return 0, err
+	}
+	n, err := x.c.exec("UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...)
 	return int(n), err
 }
 
 // DeleteSessionsOf removes all sessions of an identity. ErrNotFound when it has none.
 func (x *Tx) DeleteSessionsOf(identityID uuid.UUID) error {
+	if err := x.tellOver(session.Deleted, identityID); err != nil {
+		return err
+	}
 	return touched(x.c.exec("DELETE FROM sessions WHERE tenant = ? AND identity_id = ?", x.tenant, idBytes(identityID)))
+}
+
+// tellOver tells that all sessions of an identity end.
+func (x *Tx) tellOver(why session.EndReason, identityID uuid.UUID) error {
+	x.forget(uuid.Nil, identityID)
+	return x.tellOf(why, "tenant = ? AND identity_id = ? AND active = ?", x.tenant, idBytes(identityID), flag(true))
 }
 
 // ExtendSession moves the end of a session to until, if it ends before earliest;
 // otherwise nothing changes. It says whether it did.
 func (x *Tx) ExtendSession(id uuid.UUID, until, earliest, now time.Time) (bool, error) {
+	x.forget(id, uuid.Nil)
+	if err := x.tellOf(session.Changed, "tenant = ? AND id = ? AND expires_at < ?", x.tenant, idBytes(id), micros(earliest)); err != nil {
+		return false, err
+	}
 	n, err := x.c.exec("UPDATE sessions SET expires_at = ?, updated_at = ? WHERE tenant = ? AND id = ? AND expires_at < ?",
 		micros(until), micros(now), x.tenant, idBytes(id), micros(earliest))
 	return n > 0, err
@@ -141,24 +166,62 @@ const (
 // whether ids are those of sessions or of identities; no ids mean any session, at
 // most limit of them.
 func (x *Tx) BulkSessions(do BulkAction, by BulkTarget, ids []uuid.UUID, limit int, now time.Time) (int, error) {
-	var where string
-	var args []any
 	if by == EverySession {
-		where, args = "tenant = ?", []any{x.tenant}
-		if do == DisableSessions {
-			where, args = where+" AND active = ?", append(args, flag(true))
+		var err error
+		if ids, err = x.someSessions(do, limit); err != nil {
+			return 0, err
 		}
-		where, args = "tenant = ? AND id IN (SELECT id FROM sessions WHERE "+where+" LIMIT ?)", append([]any{x.tenant}, append(args, int64(limit))...)
-	} else {
-		list, values := padded(append(slices.Clip(ids), uuid.Nil), idBytes)
-		where, args = "tenant = ? AND "+string(by)+" IN ("+list+")", append([]any{x.tenant}, values...)
+		by = SessionsByID
+	}
+	total := 0
+	for part := range slices.Chunk(ids, 512) {
+		n, err := x.bulk(do, by, part, now)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// someSessions picks sessions that a bulk action changes.
+func (x *Tx) someSessions(do BulkAction, limit int) (ids []uuid.UUID, err error) {
+	where, args := "tenant = ?", []any{x.tenant}
+	if do == DisableSessions {
+		where, args = where+" AND active = ?", append(args, flag(true))
+	}
+	err = x.c.query("SELECT id FROM sessions WHERE "+where+" LIMIT ?", append(args, int64(limit)), func(rows *sql.Rows) error {
+		var id uuid.UUID
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+func (x *Tx) bulk(do BulkAction, by BulkTarget, ids []uuid.UUID, now time.Time) (int, error) {
+	list, values := padded(ids, idBytes)
+	where, args := "tenant = ? AND "+string(by)+" IN ("+list+")", append([]any{x.tenant}, values...)
+	for _, id := range ids {
+		if by == SessionsByID {
+			x.forget(id, uuid.Nil)
+		} else {
+			x.forget(uuid.Nil, id)
+		}
+	}
+	why := session.Revoked
+	if do == DeleteSessions {
+		why = session.Deleted
+	}
+	active := append(slices.Clip(args), flag(true))
+	if err := x.tellOf(why, where+" AND active = ?", active...); err != nil {
+		return 0, err
 	}
 	if do == DeleteSessions {
 		n, err := x.c.exec("DELETE FROM sessions WHERE "+where, args...)
 		return int(n), err
 	}
 	n, err := x.c.exec("UPDATE sessions SET active = ?, updated_at = ? WHERE "+where+" AND active = ?",
-		append(append([]any{flag(false), micros(now)}, args...), flag(true))...)
+		append([]any{flag(false), micros(now)}, active...)...)
 	return int(n), err
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 
 	"cardea/internal/clock"
+	"cardea/internal/session"
 )
 
 // TenantID names a tenant. It is a small number because it leads every key.
@@ -39,6 +40,9 @@ type Options struct {
 	Clock clock.Clock
 	// NewID gives ids to child rows that come without one; nil for random UUIDs.
 	NewID func() uuid.UUID
+	// Changed is told after a transaction which sessions are not as they were; nil for
+	// nobody. It has to return at once.
+	Changed func([]session.Change)
 	// Queue is how many writes may wait for their turn before further ones are
 	// refused with a 503; 0 for 1024.
 	Queue int
@@ -50,6 +54,7 @@ type DB struct {
 	texts   *texts
 	clock   clock.Clock
 	newID   func() uuid.UUID
+	changed func([]session.Change)
 	source  source
 	reads   *pool
 	writes  writer
@@ -89,7 +94,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{source: src, dialect: src.dialect, clock: o.Clock, newID: o.NewID}
+	db := &DB{source: src, dialect: src.dialect, clock: o.Clock, newID: o.NewID, changed: o.Changed}
 	if db.clock == nil {
 		db.clock = clock.System{}
 	}
@@ -158,6 +163,7 @@ type Tx struct {
 	db     *DB
 	tenant int64
 	c      conn
+	told   told
 }
 
 // Tx runs fn in a transaction: all of its writes happen, or none. fn does nothing
@@ -165,9 +171,13 @@ type Tx struct {
 // what an earlier run left behind. It may share a commit with other transactions;
 // none sees the others' failures. A panic in fn comes back as a *PanicError.
 func (t *Tenant) Tx(ctx context.Context, fn func(*Tx) error) error {
-	return t.db.writes.write(ctx, func(c conn) error {
-		return fn(&Tx{db: t.db, tenant: t.id, c: c})
+	var told told
+	err := t.db.writes.write(ctx, func(c conn) error {
+		x := &Tx{db: t.db, tenant: t.id, c: c}
+		defer func() { told = x.told }()
+		return fn(x)
 	})
+	return t.settle(ctx, told, err)
 }
 
 // read is where reads outside of transactions run.

@@ -53,6 +53,7 @@ func Run(t *testing.T, open Open) {
 		{"identities", identityTests},
 		{"identity lists", listTests},
 		{"sessions", sessionTests},
+		{"changes of sessions", changeTests},
 		{"flows", flowTests},
 		{"one-time things", oneTimeTests},
 		{"journeys", journeyTests},

@@ -57,7 +57,7 @@ type Outgoing struct {
 	Channel   identity.Channel
 	Recipient string
 	Data      map[string]any
-	Locale    string              // BCP 47; "" for the default
+	Locale    string              // BCP 47, of whom it is for; "" for that of the journey
 	Headers   map[string][]string // of the request that caused it, as far as allowed
 }
 

@@ -21,14 +21,24 @@ func (x *Exec) Letter(template string, to identity.Address) Outgoing {
 	}
 }
 
-// About adds the account that a message is about, and how long its code or link
-// can be used.
+// About adds the account that a message is about, in whose language it is written,
+// and how long its code or link can be used.
 func (o Outgoing) About(s *Setup, i *identity.Identity, lifespan time.Duration) Outgoing {
 	if i != nil {
-		o.Data["identity"] = s.publicIdentity(i)
+		o.Data["identity"], o.Locale = s.publicIdentity(i), s.LanguageOf(i.SchemaID, i.Traits)
 	}
 	o.Data["expires_in_minutes"] = int(lifespan / time.Minute)
 	return o
+}
+
+// LanguageOf is the language in which somebody with these traits wants to be
+// written to, BCP 47; "" when they do not say.
+func (s *Setup) LanguageOf(schemaID string, traits json.RawMessage) string {
+	compiled, err := s.Schema(schemaID)
+	if err != nil { // not configured any more
+		return ""
+	}
+	return compiled.Language(traits)
 }
 
 // addressFacts is an address as people see it.

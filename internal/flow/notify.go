@@ -24,7 +24,7 @@ func (r *run) notices(before, after *identity.Identity) []Outgoing {
 		gone := slices.ContainsFunc(removed, func(x identity.VerifiableAddress) bool { return x.Via == a.Via && x.Value == a.Value })
 		if recipients == "all" || recipients == "all_verified" && a.Verified || recipients == "removed" && gone {
 			all = append(all, Outgoing{
-				Template: "verifiable_address_changed", Channel: a.Via, Recipient: a.Value,
+				Template: "verifiable_address_changed", Channel: a.Via, Recipient: a.Value, Locale: r.LanguageOf(after.SchemaID, after.Traits),
 				Data: map[string]any{
 					"to": a.Value, "identity": r.publicIdentity(after), "changed_at": r.now.Format(time.RFC3339), "transient_payload": map[string]any{},
 				},

@@ -33,6 +33,7 @@ type Extension struct {
 	Searchable bool // operators can search by it
 	ReadOnly   bool // people see it and cannot change it
 	Hidden     bool // people do not even see it on forms
+	Language   bool // the language in which to write to the person, BCP 47
 }
 
 // Guarded says whether people cannot set the trait themselves.
@@ -51,6 +52,7 @@ var ownLeaves = leaves{
 	"searchable": flag(func(e *Extension) *bool { return &e.Searchable }),
 	"read_only":  flag(func(e *Extension) *bool { return &e.ReadOnly }),
 	"hidden":     flag(func(e *Extension) *bool { return &e.Hidden }),
+	"language":   flag(func(e *Extension) *bool { return &e.Language }),
 }
 
 // extensionLeaves is the vocabulary of the contract's keyword.

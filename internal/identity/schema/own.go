@@ -17,17 +17,19 @@ import (
 // protection away.
 func (e Extension) with(more Extension) Extension {
 	searchable, readOnly, hidden := e.Searchable || more.Searchable, e.ReadOnly || more.ReadOnly, e.Hidden || more.Hidden
+	tongue := e.Language || more.Language
 	bare := e
-	bare.Searchable, bare.ReadOnly, bare.Hidden = false, false, false
+	bare.Searchable, bare.ReadOnly, bare.Hidden, bare.Language = false, false, false, false
 	if bare == (Extension{}) {
 		bare = more
 	}
-	bare.Searchable, bare.ReadOnly, bare.Hidden = searchable, readOnly, hidden
+	bare.Searchable, bare.ReadOnly, bare.Hidden, bare.Language = searchable, readOnly, hidden, tongue
 	return bare
 }
 
-// Reasons why a protection cannot be kept.
+// Reasons why a trait cannot be what it says.
 var (
+	errLanguagePlace = errors.New("language marks one trait that is named under properties, not what is in a list")
 	// An element of a list has no name that stays the same while the list changes,
 	// so nothing could be held against what it was.
 	errGuardedElement = errors.New("read_only and hidden protect a whole list, not what is in it")
@@ -47,6 +49,12 @@ func (w *walker) describeOwn(path []string, e Extension, element bool) error {
 			w.searchable = append(w.searchable, name)
 		}
 	}
+	if e.Language {
+		if element || slices.Contains(path, anyIndex) {
+			return errLanguagePlace
+		}
+		w.languages = append(w.languages, slices.Clone(path[1:]))
+	}
 	if !e.Guarded() {
 		return nil
 	}
@@ -61,8 +69,14 @@ func (w *walker) describeOwn(path []string, e Extension, element bool) error {
 // that stand where no form field can be found for them.
 func (w *walker) settleGuards() error {
 	for at := range w.edges {
-		if factsOf(at).Guarded() && !w.described[at] {
+		if w.described[at] {
+			continue
+		}
+		if factsOf(at).Guarded() {
 			return errGuardedPattern
+		}
+		if factsOf(at).Language {
+			return errLanguagePlace
 		}
 	}
 	for n := range w.fields {

@@ -51,6 +51,9 @@ func TestOwnKeywordsThatAreRefused(t *testing.T) {
 		"protected members of elements": traitsOf(`"a":{"type":"array","items":{"type":"object","properties":{"b":{"type":"string","cardea":{"hidden":true}}}}}`),
 		"protected names by pattern":    traitsOf(`"a":{}`, `,"patternProperties":{"^x":{"type":"string","cardea":{"read_only":true}}}`),
 		"protected other names":         traitsOf(`"a":{}`, `,"additionalProperties":{"type":"string","cardea":{"read_only":true}}`),
+		"languages of elements":         traitsOf(`"a":{"type":"array","items":{"type":"string","cardea":{"language":true}}}`),
+		"languages of members":          traitsOf(`"a":{"type":"array","items":{"type":"object","properties":{"b":{"type":"string","cardea":{"language":true}}}}}`),
+		"languages by pattern":          traitsOf(`"a":{}`, `,"patternProperties":{"^x":{"type":"string","cardea":{"language":true}}}`),
 	} {
 		if _, err := schema.Compile("test", []byte(text), schema.Options{}); err == nil {
 			t.Errorf("%s was accepted", about)

@@ -69,8 +69,9 @@ func sendRegistration(x *flow.Exec) (flow.Result, error) {
 		return nil, err
 	}
 	effects := issue(x, registrationPurpose, letter{"registration_code_valid", "registration_code"}, x.Derived.CodeAddresses, nil)
-	for _, m := range effects.Messages {
+	for n, m := range effects.Messages {
 		m.Data["traits"] = x.Derived.Traits
+		effects.Messages[n].Locale = x.Setup.LanguageOf(x.Flow.SchemaID, x.Derived.Traits)
 	}
 	return flow.Await{
 		State: flow.SentEmail, Form: []ui.Message{ui.New(ui.RegistrationCodeSent)},

@@ -137,16 +137,24 @@ func (s storage) DeleteIdentity(ctx context.Context, id uuid.UUID, check func(*i
 	return s.DeleteIdentityIf(ctx, id, check)
 }
 
-// ChangeIdentity edits an identity in one transaction.
+// ChangeIdentity edits an identity in one transaction. A second factor that is taken
+// away leaves its sessions.
 func (s storage) ChangeIdentity(ctx context.Context, id uuid.UUID, change func(*identity.Identity) error) error {
 	return s.Tx(ctx, func(x *store.Tx) error {
 		i, err := x.Identity(id)
 		if err != nil {
 			return err
 		}
+		before := i.SecondFactors()
 		if err := change(i); err != nil {
 			return err
 		}
-		return x.UpdateIdentity(i)
+		if err := x.UpdateIdentity(i); err != nil {
+			return err
+		}
+		if lost := i.Lost(before); len(lost) > 0 {
+			return x.WithdrawEvidence(id, lost, s.clock.Now())
+		}
+		return nil
 	})
 }

@@ -18,11 +18,9 @@ type Changed struct {
 	Apply func(*identity.Identity) error
 	// Evidence is what enrolling has proved besides; nil for nothing.
 	Evidence *session.Method
-	// Withdrawn are methods that cannot be proved any more: they leave the session.
-	Withdrawn []string
-	Facts     any // of the step's method; nil keeps them
-	Effects   Effects
-	Active    string // the method that the form goes on showing as active; "" for none
+	Facts    any // of the step's method; nil keeps them
+	Effects  Effects
+	Active   string // the method that the form goes on showing as active; "" for none
 }
 
 // Stale asks for a recent sign-in before the step goes on: see Spec.Needs for
@@ -73,7 +71,6 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 		m.CompletedAt = r.now
 		s.Renew(m, r.now, r.Setup.Session.Lifespan)
 	}
-	s.Withdraw(c.Withdrawn, r.now)
 	err = r.store.Write(ctx, func(tx Tx) error {
 		stored, err := r.writeChange(tx, c, step, &s)
 		if err != nil {
@@ -119,12 +116,19 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 }
 
 // writeChange stores the identity and the session, and gives the identity as it
-// was stored; nil when it did not change.
+// was stored; nil when it did not change. A factor that went away proves nothing any
+// more, in this session and in all others of the identity.
 func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) (stored *identity.Identity, err error) {
+	if c.Evidence != nil {
+		if err := tx.UpdateSession(s); err != nil {
+			return nil, err
+		}
+	}
 	if c.Apply != nil {
 		if stored, err = tx.Identity(s.IdentityID); err != nil {
 			return nil, err
 		}
+		before := stored.SecondFactors()
 		if err := c.Apply(stored); err != nil {
 			return nil, err
 		}
@@ -132,10 +136,11 @@ func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) (sto
 		if err := tx.UpdateIdentity(stored); err != nil {
 			return nil, err
 		}
-	}
-	if c.Evidence != nil || len(c.Withdrawn) > 0 {
-		if err := tx.UpdateSession(s); err != nil {
-			return nil, err
+		if lost := stored.Lost(before); len(lost) > 0 {
+			s.Withdraw(lost, r.now)
+			if err := tx.WithdrawEvidence(s.IdentityID, lost, r.now); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if r.after(Settings, step.Method).has(hookRevoke) {

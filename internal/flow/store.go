@@ -79,6 +79,9 @@ type SessionWriter interface {
 	CreateSession(s *session.Session, tokenHash []byte) error
 	// UpdateSession stores level, methods, times and the active flag.
 	UpdateSession(s *session.Session) error
+	// WithdrawEvidence takes the evidence of second factors that are gone out of all
+	// active sessions of an identity: see session.Session.Withdraw.
+	WithdrawEvidence(identityID uuid.UUID, methods []string, now time.Time) error
 	// RevokeSessionsOf revokes all active sessions of an identity but one.
 	RevokeSessionsOf(identityID uuid.UUID, except uuid.UUID, now time.Time) (int, error)
 }

@@ -81,6 +81,32 @@ func HighestAAL(i *Identity, f Factors) string {
 	return level
 }
 
+// SecondFactors lists the types of credentials that an identity can show a second
+// factor with, however that is configured.
+func (i *Identity) SecondFactors() []CredentialType {
+	var all []CredentialType
+	for t, c := range i.Credentials {
+		switch {
+		case (t == TOTP || t == LookupSecret) && c.Usable(), t == WebAuthn && c.hasKey(secondFactorKey), t == Passkey && c.hasKey(verifying):
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// Lost are the second factors of before that an identity has no more, as evidence
+// names them.
+func (i *Identity) Lost(before []CredentialType) []string {
+	var lost []string
+	now := i.SecondFactors()
+	for _, t := range before {
+		if !slices.Contains(now, t) {
+			lost = append(lost, string(t))
+		}
+	}
+	return lost
+}
+
 // hasKey says whether the credential has a security key of a sort.
 func (c Credential) hasKey(sort func(json.RawMessage) bool) bool {
 	return slices.ContainsFunc(configOf[keysConfig](c).Credentials, sort)

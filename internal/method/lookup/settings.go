@@ -126,9 +126,8 @@ func submitSettings(_ context.Context, x *flow.Exec, in settingsInput) (flow.Res
 	case in.Disable:
 		vault := x.Vault()
 		return flow.Changed{
-			Apply:     func(i *identity.Identity) error { return i.SetLookupCodes(vault, nil) },
-			Withdrawn: []string{method},
-			Facts:     facts{},
+			Apply: func(i *identity.Identity) error { return i.SetLookupCodes(vault, nil) },
+			Facts: facts{},
 		}, nil
 	}
 	return regenerate(x)

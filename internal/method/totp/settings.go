@@ -82,9 +82,8 @@ func unlink(x *flow.Exec) (flow.Result, error) {
 	}
 	vault := x.Vault()
 	return flow.Changed{
-		Apply:     func(i *identity.Identity) error { return i.SetTOTPApps(vault) },
-		Withdrawn: []string{method},
-		Facts:     next,
+		Apply: func(i *identity.Identity) error { return i.SetTOTPApps(vault) },
+		Facts: next,
 	}, nil
 }
 

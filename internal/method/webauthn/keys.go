@@ -72,9 +72,6 @@ func (r keyring) those(match func(identity.SecurityKey) bool) []identity.Securit
 func isFirst(k identity.SecurityKey) bool  { return k.IsPasswordless }
 func isSecond(k identity.SecurityKey) bool { return !k.IsPasswordless }
 
-// verifies says whether a key has verified its user when it was made.
-func verifies(k identity.SecurityKey) bool { return k.Flags != nil && k.Flags.UserVerified }
-
 // forLevel is which keys prove a level.
 func forLevel(level session.AAL) func(identity.SecurityKey) bool {
 	if level == session.AAL2 {

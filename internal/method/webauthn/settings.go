@@ -214,21 +214,7 @@ func (m removal) submit(x *flow.Exec, id string) (flow.Result, error) {
 	if m.first(key) && x.Identity.FirstFactors(x.Setup.Factors()) < 2 {
 		return flow.DenyField(m.field, ui.New(ui.ValidationGeneric, "reason", "This is the last way to sign in; add another one first.")), nil
 	}
-	changed := flow.Changed{Apply: func(i *identity.Identity) error { return m.apply(i, x, raw) }}
-	if m.takesLevel(r, at) {
-		changed.Withdrawn = []string{string(m.kind)}
-	}
-	return changed, nil
-}
-
-// takesLevel says whether no other key of the account shows what this one did beyond
-// a first factor.
-func (m removal) takesLevel(r keyring, at int) bool {
-	shows := isSecond
-	if m.kind == identity.Passkey {
-		shows = verifies
-	}
-	return shows(r.Keys[at]) && len(r.those(shows)) == 1
+	return flow.Changed{Apply: func(i *identity.Identity) error { return m.apply(i, x, raw) }}, nil
 }
 
 func (m removal) apply(i *identity.Identity, x *flow.Exec, id []byte) error {

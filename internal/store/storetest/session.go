@@ -122,6 +122,7 @@ var sessionTests = []test{
 	}},
 	{"sessions are listed newest first, page after page, through ties", sessionPages},
 	{"session filters select and count", sessionFilters},
+	{"evidence of a factor that is gone leaves all sessions of its identity", withdrawnEvidence},
 	{"bulk actions count what they changed", func(c *Case) {
 		i, other := c.stored("a"), c.stored("b")
 		one, two, three := c.session(i, "1"), c.session(i, "2"), c.session(other, "3")
@@ -258,4 +259,25 @@ func sessionFilters(c *Case) {
 	got, err := c.SessionByToken(c.Context(), []byte("1"))
 	c.ok(err)
 	same(c, "a session of an inactive identity counts", false, got.IsActive(c.now()))
+}
+
+func withdrawnEvidence(c *Case) {
+	both := func(s *session.Session) {
+		s.Renew(session.Method{Method: "totp", AAL: session.AAL2, CompletedAt: c.now()}, c.now(), time.Hour)
+		c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.UpdateSession(s) }))
+	}
+	ann, bob := c.stored("ann@ex.org"), c.stored("bob@ex.org")
+	one, two, low, other := c.session(ann, "one"), c.session(ann, "two"), c.session(ann, "low"), c.session(bob, "other")
+	both(one)
+	both(two)
+	both(other)
+	c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.WithdrawEvidence(ann.ID, []string{"lookup_secret", "totp"}, c.now()) }))
+	for what, want := range map[*session.Session]session.AAL{one: session.AAL1, two: session.AAL1, low: session.AAL1, other: session.AAL2} {
+		got, err := c.Session(c.Context(), what.ID)
+		c.ok(err)
+		same(c, "level", want, got.AAL)
+		if session.AALOf(got.Methods) != got.AAL {
+			c.Errorf("%s does not follow from %v", got.AAL, got.Methods)
+		}
+	}
 }

@@ -43,17 +43,18 @@ var layers = []layer{
 	{"jose", nil, "a leaf: keys and tokens"},
 	{"apikey", []string{"problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
 	{"session", []string{"identity", "secret", "jose", "problem", "clock"}, "domain: no SQL, no HTTP, no configuration"},
+	{"org", []string{"problem"}, "domain: no SQL, no HTTP, no configuration"},
 	{"oauth2", []string{"config", "problem"}, "calls to the OAuth2 server, over the one way out"},
-	{"flow", []string{"oauth2", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
-	{"method", []string{"flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose"}, "methods never know each other, the store or the wire"},
+	{"flow", []string{"org", "oauth2", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
+	{"method", []string{"org", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose"}, "methods never know each other, the store or the wire"},
 	{"hook", []string{"flow", "identity", "session", "ui", "config", "payload", "clock", "fetch", "jsonnet", "problem"}, "calls that the engine asks for, over the one way out"},
 	{"courier", []string{"relay", "flow", "identity", "config", "ui", "secret", "clock", "fetch", "jsonnet", "problem"}, "messages are written by journeys and sent by nobody else"},
 	{"relay", []string{"clock"}, "what waits is handed on without knowing what it is"},
 	{"task", []string{"clock"}, "background work is told what to do"},
-	{"store", []string{"apikey", "flow", "identity", "session", "ui", "problem", "clock"}, "rows of the domain, and nobody above it"},
-	{"httpapi", []string{"apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "an edge: never the store, never another edge"},
+	{"store", []string{"org", "apikey", "flow", "identity", "session", "ui", "problem", "clock"}, "rows of the domain, and nobody above it"},
+	{"httpapi", []string{"org", "apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "an edge: never the store, never another edge"},
 	{"account", []string{"flow", "identity", "session", "ui", "config", "problem", "secret", "web"}, "an edge: a client of the journeys like any other"},
-	{"cli", []string{"apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
+	{"cli", []string{"org", "apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
 }
 
 // onlyFrom says which parts may import something that has one home.

@@ -287,17 +287,18 @@ type FeatureFlags struct {
 
 // Cardea are the settings that Kratos does not have.
 type Cardea struct {
-	DataDir     string // folder for generated secrets and the development database
-	Development CardeaDevelopment
-	Hashing     CardeaHashing
-	Account     CardeaAccount
-	Courier     CardeaCourier
-	Janitor     CardeaJanitor
-	Session     CardeaSession
-	Admin       CardeaAdmin
-	Security    CardeaSecurity
-	WebAuthn    CardeaWebAuthn
-	Assurance   CardeaAssurance
+	DataDir       string // folder for generated secrets and the development database
+	Development   CardeaDevelopment
+	Hashing       CardeaHashing
+	Account       CardeaAccount
+	Courier       CardeaCourier
+	Janitor       CardeaJanitor
+	Session       CardeaSession
+	Admin         CardeaAdmin
+	Security      CardeaSecurity
+	WebAuthn      CardeaWebAuthn
+	Assurance     CardeaAssurance
+	Organizations []CardeaOrganization
 }
 
 // CardeaDevelopment are conveniences of development mode.

@@ -190,3 +190,14 @@ type Organization struct {
 	Domains         []string
 	SessionLifespan time.Duration // 0: Session.Lifespan
 }
+
+// CardeaOrganization is a customer with domains and connections of its own.
+type CardeaOrganization struct {
+	ID              string
+	Label           string
+	Enabled         *bool // nil: it is
+	Domains         []string
+	SignIn          string        // "anywhere" or "connections"; "" for "anywhere"
+	SignUp          string        // the same
+	SessionLifespan time.Duration // 0: Session.Lifespan
+}

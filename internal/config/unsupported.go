@@ -28,17 +28,7 @@ func gaps() []gap {
 		{"organizations", unused},
 		{"preview", "read consistency cannot be chosen yet"},
 		{"security.disallow_ref_in_identity_schemas", "references in identity schemas are not restricted yet"},
-		{"selfservice.methods.b2b", "organizations do not work yet"},
 		{"tracing", "traces are not sent yet"},
-	}
-}
-
-// hookGaps are the hooks that do not run yet, by name.
-func hookGaps() map[string]string {
-	const reason = "this hook does not run yet"
-	return map[string]string{
-		"b2b_sso":      reason,
-		"organization": reason,
 	}
 }
 
@@ -47,13 +37,6 @@ func hookGaps() map[string]string {
 func unsupported(l *layers) (found []Issue) {
 	for _, g := range gaps() {
 		found = append(found, requested(l, g)...)
-	}
-	reasons := hookGaps()
-	for _, leaf := range l.leaves("selfservice.flows") {
-		name, _ := leaf.value.(string)
-		if reason, ok := reasons[name]; ok && strings.HasSuffix(leaf.key, ".hook") {
-			found = append(found, Issue{Key: leaf.key, Source: l.source(leaf.key), Reason: fmt.Sprintf("%s: %s", name, reason)})
-		}
 	}
 	return append(found, providerGaps(l)...)
 }

@@ -68,7 +68,7 @@ func (r *run) proceed(step *Step, w Await) error {
 		f.Values = w.Values
 	}
 	if w.Screen {
-		if err := f.remember(stageKey, stageFacts{Stage: w.Stage, Methods: w.Methods, Linked: w.Linked}); err != nil {
+		if err := f.remember(stageKey, stageFacts{Stage: w.Stage, Methods: w.Methods, Linked: w.Linked, Organization: w.Home, Only: w.Only}); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,11 @@ func (r *run) branch(ctx context.Context, step *Step, sw Switch) *Answer {
 	f.RequestURL, f.ReturnTo, f.SchemaID = old.RequestURL, old.ReturnTo, old.SchemaID
 	f.Organization, f.Challenge, f.RequestedAAL = old.Organization, old.Challenge, session.AAL1
 	f.Active, f.Transient = step.Method, old.Transient
+	if home := old.stage().Organization; home != nil {
+		if err := f.remember(stageKey, stageFacts{Organization: home}); err != nil {
+			return r.forward(ctx, err)
+		}
+	}
 	if r.handed != nil {
 		if err := f.remember(exchangeKey, true); err != nil {
 			return r.forward(ctx, err)
@@ -142,16 +147,8 @@ func (r *run) attach(l *Link, proof *Proved, s *session.Session, wants session.R
 	}
 	m := l.Proof
 	m.CompletedAt = r.now
-	s.Renew(m, r.now, r.Setup.Session.Lifespan)
-	other := proof.Update
-	proof.Update = func(i *identity.Identity) error {
-		if other != nil {
-			if err := other(i); err != nil {
-				return err
-			}
-		}
-		return i.AddLink(l.Sealed, r.now, r.newID)
-	}
+	s.Renew(m, r.now, r.lifespan())
+	proof.Update = both(proof.Update, func(i *identity.Identity) error { return i.AddLink(l.Sealed, r.now, r.newID) })
 	return false
 }
 

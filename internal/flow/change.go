@@ -69,7 +69,10 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if c.Evidence != nil {
 		m := *c.Evidence
 		m.CompletedAt = r.now
-		s.Renew(m, r.now, r.Setup.Session.Lifespan)
+		s.Renew(m, r.now, r.lifespan())
+		if r.tied {
+			s.ExpiresAt = r.Session.ExpiresAt
+		}
 	}
 	err = r.store.Write(ctx, func(tx Tx) error {
 		stored, err := r.writeChange(tx, c, step, &s)
@@ -192,6 +195,7 @@ const successorKey = "successor"
 func (r *run) successor() *Flow {
 	next := r.fresh(r.flow.Type)
 	next.RequestURL, next.ReturnTo, next.IdentityID, next.SessionID = r.flow.RequestURL, r.flow.ReturnTo, r.flow.IdentityID, r.flow.SessionID
+	next.Organization = r.flow.Organization
 	return next
 }
 

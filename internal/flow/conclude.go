@@ -35,9 +35,15 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}
+	if a := r.comeIn(ctx, &proof, link); a != nil {
+		return a
+	}
 	proved(proof.Identity, proof.Effects.Verified, r.now)
 	s, token := r.signIn(proof.Identity, proof.Method, proof.Fresh)
 	waits := link != nil && r.attach(link, &proof, s, wants)
+	if !waits {
+		r.enrol(&proof, link)
+	}
 	if a := r.loginHooks(ctx, step, proof, s); a != nil {
 		return a
 	}
@@ -107,12 +113,15 @@ func (r *run) signIn(i *identity.Identity, m session.Method, fresh bool) (*sessi
 		renewed := *r.Session
 		renewed.Identity = i
 		renewed.Devices = append(slices.Clip(renewed.Devices), r.Device) // told, but not kept: it has no id
-		renewed.Renew(m, r.now, r.Setup.Session.Lifespan)
+		renewed.Renew(m, r.now, r.lifespan())
+		if r.tied {
+			renewed.ExpiresAt = r.Session.ExpiresAt
+		}
 		return &renewed, r.Token
 	}
 	device := r.Device
 	device.ID = r.newID()
-	s := session.New(r.newID(), i, m, device, r.now, r.Setup.Session.Lifespan)
+	s := session.New(r.newID(), i, m, device, r.now, r.lifespan())
 	return s, session.NewToken(r.rand)
 }
 
@@ -131,7 +140,8 @@ func (r *run) writeLogin(tx Tx, step *Step, proof Proved, s *session.Session, to
 	} else if err := tx.CreateSession(s, session.HashToken(token)); err != nil {
 		return err
 	}
-	if r.after(Login, step.Method).has(hookRevoke) {
+	// Whoever becomes a member leaves behind what somebody may have prepared.
+	if r.joins || r.after(Login, step.Method).has(hookRevoke) {
 		_, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now)
 		return err
 	}
@@ -213,6 +223,9 @@ func (r *run) giveCookie(s *session.Session, token string) *Cookie {
 // session hook somebody who is signed in. The flow goes on showing as active what
 // it showed before: it is over.
 func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewIdentity) *Answer {
+	if a := r.comeAnew(ctx, result); a != nil {
+		return a
+	}
 	if a := r.registrationHooks(ctx, step, result); a != nil {
 		return a
 	}

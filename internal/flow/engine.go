@@ -12,6 +12,7 @@ import (
 	"cardea/internal/identity"
 	"cardea/internal/identity/schema"
 	"cardea/internal/oauth2"
+	"cardea/internal/org"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
 	"cardea/internal/ui"
@@ -70,6 +71,11 @@ type run struct {
 	returned bool
 	handed   *handed
 	told     []ui.Message // what the form said before this submission
+
+	realm   Realm             // whose ways of signing in the flow offers: see enterRealm
+	vouched *org.Organization // whose connection has vouched for somebody, nil for nobody's
+	tied    bool              // only that connection can make a session live longer
+	joins   bool              // somebody becomes a member with it
 
 	starting bool            // the request starts the flow
 	request  *oauth2.Request // what the OAuth2 server said about the start
@@ -205,10 +211,14 @@ func (r *run) exec(ctx context.Context) (*Exec, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.enterRealm(ctx); err != nil {
+		return nil, err
+	}
 	return &Exec{
 		Identity: account,
 		Recent:   r.Session != nil && r.recent(),
 		Setup:    r.Setup, Flow: r.flow, Schema: s, Session: r.Session, Now: r.now, Store: r.store,
+		Realm: r.realm, Home: r.home, Connecting: r.connecting,
 		Methods: r.methodsOf, Brief: r.brief, Headers: r.Headers, Told: r.told, rand: r.rand, write: r.store.Write, consume: r.store.ConsumeCode, spend: r.store.Spend,
 	}, nil
 }
@@ -225,15 +235,11 @@ func (r *run) methodsOf(i *identity.Identity) []string {
 	return all
 }
 
-// offered are the steps that take part in the flow. A flow that was started for
-// an organization offers only what organizations bring along.
+// offered are the steps that take part in the flow.
 func (r *run) offered() []*Step {
 	var offered []*Step
 	for _, s := range r.steps[r.kind.name] {
-		if r.flow.Organization != nil && r.flow.RequestedAAL != "aal2" && r.kind.name != Settings {
-			continue
-		}
-		if s.Enabled(r.Setup) && s.accepts(r.flow) {
+		if !r.leavesOut(s) && s.Enabled(r.Setup) && s.accepts(r.flow) {
 			offered = append(offered, s)
 		}
 	}

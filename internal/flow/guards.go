@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/identity"
+	"cardea/internal/org"
 	"cardea/internal/problem"
 	"cardea/internal/session"
 	"cardea/internal/ui"
@@ -56,18 +58,75 @@ func checkSchema(ctx context.Context, r *run) *Answer {
 
 // chooseOrganization takes the organization a journey is started for; what is
 // no id counts as not given, and an identity's own organization wins.
-func chooseOrganization(_ context.Context, r *run) *Answer {
+func chooseOrganization(ctx context.Context, r *run) *Answer {
+	if err := r.chooseOrganization(ctx); err != nil {
+		return r.forward(ctx, err)
+	}
+	return nil
+}
+
+func (r *run) chooseOrganization(ctx context.Context) (err error) {
+	if r.kind.name == Settings {
+		r.flow.Organization, err = r.settingsOrganization(ctx)
+		if r.flow.Organization != nil && r.Session.Identity.OrganizationID != nil {
+			r.flow.Messages = append(r.flow.Messages, ui.New(ui.SettingsManagedByOrganization))
+		}
+		return err
+	}
 	if r.Session != nil && r.Session.Identity != nil && r.Session.Identity.OrganizationID != nil {
 		r.flow.Organization = r.Session.Identity.OrganizationID
 		return nil
 	}
-	if r.kind.name == Settings || r.flow.RequestedAAL == session.AAL2 {
+	if r.flow.RequestedAAL == session.AAL2 {
 		return nil
 	}
-	if id, err := uuid.Parse(r.param("organization")); err == nil {
-		r.flow.Organization = &id
+	id, err := uuid.Parse(r.param("organization"))
+	if err != nil {
+		return nil
+	}
+	r.flow.Organization = &id
+	switch o, err := r.organization(ctx, &id); {
+	case err != nil:
+		return err
+	case o == nil: // as in the contract: a form without anything
+	case !o.Enabled:
+		r.flow.Messages = append(r.flow.Messages, ui.New(ui.OrganizationClosed))
+	case !connected(r.Snapshot, id.String()):
+		r.flow.Messages = append(r.flow.Messages, ui.New(ui.SystemNoOrganizationProvider))
 	}
 	return nil
+}
+
+// settingsOrganization is whose connections settings are about: those of the
+// account's organization, or of one that is asked for and that one of the account's
+// proved addresses belongs to.
+func (r *run) settingsOrganization(ctx context.Context) (*uuid.UUID, error) {
+	i := r.Session.Identity
+	if i == nil || i.OrganizationID != nil {
+		return r.describedHome(ctx, idOf(i))
+	}
+	wanted, err := uuid.Parse(r.param("organization"))
+	if err != nil {
+		return nil, nil
+	}
+	o, err := r.organization(ctx, &wanted)
+	if o == nil || err != nil {
+		return nil, err
+	}
+	for _, a := range i.VerifiableAddresses {
+		if domain, ok := org.DomainOf(a.Value); ok && a.Verified && o.Owns(domain) {
+			return &o.ID, nil
+		}
+	}
+	return nil, nil
+}
+
+// idOf is the organization of an account, nil for none.
+func idOf(i *identity.Identity) *uuid.UUID {
+	if i == nil {
+		return nil
+	}
+	return i.OrganizationID
 }
 
 // decideLogin is the table of section 5.1.1: who may start a login, and what

@@ -104,6 +104,9 @@ func (r *run) settingsHooks(ctx context.Context, step *Step, c *Changed) (before
 	if err != nil {
 		return nil, nil, r.unacceptable(ctx, err)
 	}
+	if a := r.changeWithin(ctx, before, after, c); a != nil {
+		return nil, nil, a
+	}
 	session := r.Session
 	for _, h := range r.ownOrAll(step) {
 		if h.Name == hookVerifyNew {

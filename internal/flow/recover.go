@@ -22,6 +22,13 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	if i.State != identity.Active {
 		return r.replace(ctx, ui.New(ui.LoginIdentityDisabled), problem.BadRequest("The account was switched off.").Named(problem.IdentityDisabled))
 	}
+	away, err := r.admit(ctx, i, nil, false)
+	switch {
+	case err != nil:
+		return r.forward(ctx, err)
+	case away != nil:
+		return r.replace(ctx, away.message(), away.refusal(r))
+	}
 	before := *r.flow
 	r.Session = nil // a recovery never renews a session that the browser brought
 	s, token := r.signIn(i, result.Method, false)
@@ -85,6 +92,11 @@ func (r *run) settingsAfterRecovery(ctx context.Context, s *session.Session) (*F
 	f := sub.fresh(r.client())
 	sub.flow = f
 	f.IdentityID, f.SessionID = &s.IdentityID, &s.ID
+	home, err := sub.describedHome(ctx, s.Identity.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	f.Organization = home
 	f.ReturnTo = r.flow.ReturnTo
 	if f.ReturnTo == "" {
 		f.ReturnTo = r.SelfService.Flows.ByKind(string(Recovery)).After.DefaultBrowserReturnURL

@@ -58,6 +58,9 @@ func (r *run) action(f *Flow) string {
 // nodes builds the form out of the steps' nodes, what was typed and what was
 // wrong with it.
 func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
+	if err := r.enterRealm(ctx); err != nil {
+		return nil, err
+	}
 	account, err := r.account(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +70,7 @@ func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 		return nil, err
 	}
 	var nodes ui.Nodes
-	if r.kind.traits && r.flow.Organization == nil {
+	if r.kind.traits && (r.flow.Organization == nil || r.flow.Stage() == Complete) {
 		nodes = append(nodes, TraitNodes(s, ui.Default)...)
 	}
 	link := r.flow.Linking()
@@ -75,7 +78,7 @@ func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 		if !r.flow.shows(step) || link != nil && link.hides(step.Method) {
 			continue
 		}
-		more, err := step.render(ctx, View{Setup: r.Setup, Flow: r.flow, Schema: s, Identity: account, Facts: r.flow.Facts[step.Method], Recent: r.Session != nil && r.recent()})
+		more, err := step.render(ctx, View{Setup: r.Setup, Flow: r.flow, Schema: s, Identity: account, Facts: r.flow.Facts[step.Method], Realm: r.realm, Recent: r.Session != nil && r.recent()})
 		if err != nil {
 			return nil, err
 		}

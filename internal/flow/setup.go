@@ -15,6 +15,7 @@ import (
 	"cardea/internal/config"
 	"cardea/internal/identity"
 	"cardea/internal/identity/schema"
+	"cardea/internal/org"
 	"cardea/internal/problem"
 	"cardea/internal/secret"
 	"cardea/internal/session"
@@ -30,6 +31,8 @@ type Setup struct {
 	schemaURLs map[string]string
 	returnURLs []*url.URL
 	publicURL  *url.URL
+	// organizations are those of the configuration.
+	organizations *org.Catalogue
 	// Keys make codes, links and sealed payloads out of the configured secrets.
 	Keys *secret.Keyring
 	// policy says who has to show two factors.
@@ -57,6 +60,10 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 		}
 		s.schemas[ref.ID], s.documents[ref.ID] = compiled, document.Bytes()
 		s.schemaURLs[ref.ID] = s.schemaURL(ref.ID)
+	}
+	var err error
+	if s.organizations, err = organizations(snapshot); err != nil {
+		return nil, err
 	}
 	if _, ok := s.schemas[snapshot.Identity.DefaultSchemaID]; !ok {
 		return nil, fmt.Errorf("identity.default_schema_id: there is no schema %q in identity.schemas", snapshot.Identity.DefaultSchemaID)

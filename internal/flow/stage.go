@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"cardea/internal/ui"
 )
 
@@ -34,6 +36,9 @@ type stageFacts struct {
 	Methods []string `json:"methods,omitempty"`
 	// Linked are the providers that the account of a login is linked with.
 	Linked []string `json:"linked,omitempty"`
+	// Organization is the one whose connections are shown, too; or alone, with Only.
+	Organization *uuid.UUID `json:"organization,omitempty"`
+	Only         bool       `json:"only,omitempty"`
 }
 
 // Stage is the screen that is shown.
@@ -66,9 +71,9 @@ func (f *Flow) stage() stageFacts {
 	return s
 }
 
-// enter goes to another screen.
+// enter goes to another screen, with the same organization's connections.
 func (f *Flow) enter(s Stage, methods ...string) error {
-	return f.remember(stageKey, stageFacts{Stage: s, Methods: methods})
+	return f.remember(stageKey, stageFacts{Stage: s, Methods: methods, Organization: f.stage().Organization})
 }
 
 // firstScreen enters the first of several screens, where the configuration asks

@@ -12,6 +12,7 @@ import (
 
 	"cardea/internal/identity"
 	"cardea/internal/identity/schema"
+	"cardea/internal/org"
 	"cardea/internal/payload"
 	"cardea/internal/session"
 	"cardea/internal/ui"
@@ -53,6 +54,8 @@ type Spec struct {
 	// ParksAlways steps keep a submission that needs a new sign-in also for clients
 	// that do not navigate.
 	ParksAlways bool
+	// Connects marks the step that brings the connections of organizations.
+	Connects bool
 	// Catches marks the step that takes what nobody else claims.
 	Catches bool
 	// Answers decides whether a submission is meant for the step, in place of
@@ -77,6 +80,7 @@ type View struct {
 	Schema   *schema.Schema
 	Facts    json.RawMessage // of this step's method; nil for none
 	Recent   bool            // somebody is signed in, recently enough to see how they sign in
+	Realm    Realm           // whose connections are offered
 }
 
 // Vault opens what credentials and facts do not show.
@@ -91,6 +95,10 @@ type Exec struct {
 	Recent  bool             // the sign-in is recent enough to change how somebody signs in
 	Now     time.Time
 	Store   Reader
+	Realm   Realm // whose connections are offered
+	// Home finds the organization whose connections somebody with an identifier is
+	// led to, or an account; nil for none.
+	Home func(ctx context.Context, identifier string, i *identity.Identity) (*org.Organization, error)
 	// Identity is the account of a settings flow, with credentials. For steps with
 	// Traits of other kinds it is a new one with the submitted traits applied.
 	// Derived is what the schema makes of the submitted traits.
@@ -108,6 +116,9 @@ type Exec struct {
 	// Methods lists the steps of the flow's kind that an account can use; those
 	// that any account could use for nil.
 	Methods func(*identity.Identity) []string
+	// Connecting lists the steps of the flow's kind that bring connections of
+	// organizations.
+	Connecting func() []string
 
 	rand    io.Reader
 	write   func(context.Context, func(Tx) error) error
@@ -249,16 +260,20 @@ type NewIdentity struct {
 // Await shows the next screen: a code was sent, an account was found. The flow
 // goes on.
 type Await struct {
-	State   State          // "" keeps it
-	Stage   Stage          // screen to show; only with Screen
-	Screen  bool           // Stage and Methods count
-	Methods []string       // of the stage Prove
-	Linked  []string       // of the stage Prove: the account's providers, nil for any
-	Form    []ui.Message   // replaces the messages of the form
-	Values  map[string]any // replaces what fields show; nil keeps it
-	Facts   any            // of the step's method; nil keeps them
-	Active  *string        // the method to note as active; nil for the step's
-	Quiet   bool           // a step back: the answer does not repeat the transient payload
+	State   State    // "" keeps it
+	Stage   Stage    // screen to show; only with Screen
+	Screen  bool     // Stage and Methods count
+	Methods []string // of the stage Prove
+	Linked  []string // of the stage Prove: the account's providers, nil for any
+	// Home is the organization whose connections the stage shows, nil for none; with
+	// Only it shows nothing else.
+	Home   *uuid.UUID
+	Only   bool
+	Form   []ui.Message   // replaces the messages of the form
+	Values map[string]any // replaces what fields show; nil keeps it
+	Facts  any            // of the step's method; nil keeps them
+	Active *string        // the method to note as active; nil for the step's
+	Quiet  bool           // a step back: the answer does not repeat the transient payload
 	// Elsewhere sends also clients that do not navigate to the page of the flow,
 	// which goes on there.
 	Elsewhere bool
@@ -283,6 +298,7 @@ type AddressProved struct {
 // Recovered ends a recovery: somebody showed that an account's mailbox is theirs.
 type Recovered struct {
 	Identity uuid.UUID
+	Address  identity.Address // over which
 	Method   session.Method
 	Effects  Effects
 }

@@ -34,6 +34,7 @@ type Store interface {
 	// CreateError keeps the public part of an error for the error page.
 	CreateError(ctx context.Context, id uuid.UUID, p *problem.Error, now time.Time) error
 	ExchangeStore
+	OrganizationStore
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)

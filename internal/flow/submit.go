@@ -34,6 +34,9 @@ func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
 			return r.unacceptable(ctx, err)
 		}
 	}
+	if err := r.enterRealm(ctx); err != nil {
+		return r.unacceptable(ctx, err)
+	}
 	step := r.pick(body)
 	switch method := body.First("method"); {
 	case step == nil && r.kind.strict && method != "":
@@ -57,12 +60,12 @@ func (r *run) clear() {
 // pick finds the step a submission is meant for, nil for none.
 func (r *run) pick(body *payload.Body) *Step {
 	for _, s := range r.steps[r.kind.name] {
-		if s.answersTo(r.flow, body) {
+		if !r.leavesOut(s) && s.answersTo(r.flow, body) {
 			return s
 		}
 	}
 	for _, s := range r.steps[r.kind.name] {
-		if s.Catches && s.Enabled(r.Setup) && s.accepts(r.flow) {
+		if !r.leavesOut(s) && s.Catches && s.Enabled(r.Setup) && s.accepts(r.flow) {
 			return s
 		}
 	}

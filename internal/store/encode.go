@@ -146,3 +146,15 @@ func timeOfNil(micros *int64) *time.Time {
 	t := timeOf(*micros)
 	return &t
 }
+
+// spanAt is a span of time, which rows hold in microseconds.
+type spanAt struct{ d *time.Duration }
+
+func (s spanAt) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("a span is stored as %T", src)
+	}
+	*s.d = time.Duration(n) * time.Microsecond
+	return nil
+}

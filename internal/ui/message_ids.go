@@ -200,6 +200,11 @@ const (
 	VerificationFlowExpired       MessageID = 4070005
 	VerificationCodeInvalid       MessageID = 4070006
 
+	// Organizations: our own.
+	OrganizationOutside MessageID = 4009011 // another way than its connections
+	OrganizationForeign MessageID = 4009012 // the connection of another one
+	OrganizationClosed  MessageID = 4009013
+
 	// System.
 	SystemRoot                   MessageID = 5000000 // unused
 	SystemGeneric                MessageID = 5000001

@@ -229,5 +229,8 @@ var definitions = map[MessageID]definition{
 	SystemRoot:                   failure(),
 	SystemGeneric:                failure("reason"),
 	SystemNoMethodAvailable:      failure(),
+	OrganizationOutside:          failure("organization"),
+	OrganizationForeign:          failure(),
+	OrganizationClosed:           failure(),
 	SystemNoOrganizationProvider: failure(),
 }

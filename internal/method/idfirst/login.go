@@ -11,6 +11,7 @@ import (
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/org"
 	"cardea/internal/problem"
 	"cardea/internal/session"
 	"cardea/internal/ui"
@@ -66,10 +67,19 @@ func submit(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 	if err != nil && !errors.Is(err, problem.ErrNotFound) {
 		return nil, err
 	}
-	if x.Setup.Security.AccountEnumeration.Mitigate {
-		return prove(x.Methods(nil), nil), nil
+	known := err == nil && !x.Setup.Security.AccountEnumeration.Mitigate
+	if !known {
+		i = nil
 	}
-	if err != nil {
+	home, err := x.Home(ctx, in.Identifier, i)
+	switch {
+	case err != nil:
+		return nil, err
+	case home != nil:
+		return lead(x, home, i), nil
+	case x.Setup.Security.AccountEnumeration.Mitigate:
+		return prove(x.Methods(nil), nil), nil
+	case !known:
 		return unknown, nil
 	}
 	switch methods := x.Methods(i); {
@@ -81,6 +91,25 @@ func submit(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 		_, linked := identity.SignInHints(i)
 		return prove(methods, linked), nil
 	}
+}
+
+// lead shows the connections of an organization: alone where it wants that, else
+// beside the methods of the account, if one shows.
+func lead(x *flow.Exec, home *org.Organization, i *identity.Identity) flow.Result {
+	w := flow.Await{Screen: true, Stage: flow.Prove, Methods: x.Connecting(), Home: &home.ID, Only: home.SignIn == org.Connections}
+	if w.Only {
+		return w
+	}
+	switch {
+	case i != nil:
+		w.Methods = append(w.Methods, x.Methods(i)...)
+		_, w.Linked = identity.SignInHints(i)
+	case x.Setup.Security.AccountEnumeration.Mitigate:
+		w.Methods = append(w.Methods, x.Methods(nil)...)
+	default:
+		w.Linked = []string{} // nobody is known to be linked with any other
+	}
+	return w
 }
 
 // prove shows the methods and, where the account is known, its providers.

@@ -31,7 +31,7 @@ func (m *Method) login() *flow.Step {
 	return flow.Of(flow.Typed[input]{
 		Spec: flow.Spec{
 			Kind: flow.Login, Method: method, Group: ui.OIDC,
-			Answers: chosen, CSRF: exempt, TraitsLater: true, FirstScreen: true,
+			Answers: chosen, CSRF: exempt, TraitsLater: true, FirstScreen: true, Connects: true,
 			Enabled: enabled,
 			Accepts: func(f *flow.Flow) bool { return f.RequestedAAL != session.AAL2 },
 		},
@@ -89,10 +89,10 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 	}
 	link := v.Flow.Linking()
 	var nodes ui.Nodes
-	for _, p := range offered(v.Setup) {
+	for _, p := range offered(v.Setup, v.Realm) {
 		label := withProvider(p)
 		switch {
-		case !v.Flow.OffersProvider(p.ID):
+		case p.OrganizationID == "" && !v.Flow.OffersProvider(p.ID):
 			continue
 		case v.Flow.Refresh && !slices.Contains(known.Linked, p.ID):
 			continue

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"cardea/internal/clock"
 	"cardea/internal/config"
 	"cardea/internal/flow"
@@ -75,12 +77,12 @@ func chosen(_ *flow.Flow, field func(string) string) bool {
 	return field("provider") != "" && (m == "" || m == method)
 }
 
-// offered are the providers that anybody may use, in the order of the
+// offered are the providers that have a place in a journey, in the order of the
 // configuration.
-func offered(s *flow.Setup) []config.OIDCProvider {
+func offered(s *flow.Setup, realm flow.Realm) []config.OIDCProvider {
 	var all []config.OIDCProvider
 	for _, p := range s.SelfService.Methods.OIDC.Config.Providers {
-		if p.OrganizationID == "" {
+		if realm.Offers(p.OrganizationID) {
 			all = append(all, p)
 		}
 	}
@@ -95,6 +97,13 @@ func providerOf(s *flow.Setup, id string) (config.OIDCProvider, bool) {
 		return config.OIDCProvider{}, false
 	}
 	return all[at], true
+}
+
+// providerFor finds a configured provider that has a place in a journey. A trial is
+// nobody's journey and about any of them.
+func providerFor(x *flow.Exec, id string) (config.OIDCProvider, bool) {
+	p, ok := providerOf(x.Setup, id)
+	return p, ok && (x.Flow.Trial() != nil || x.Realm.Offers(p.OrganizationID))
 }
 
 func unknownProvider() *problem.Error {
@@ -120,7 +129,16 @@ type arrival struct {
 }
 
 func (a *arrival) link() identity.Link {
-	return identity.Link{Subject: a.claims.Subject, Provider: a.provider.ID}
+	return identity.Link{Subject: a.claims.Subject, Provider: a.provider.ID, Organization: a.organization()}
+}
+
+// organization is the one that the provider is a connection of, nil for none.
+func (a *arrival) organization() *uuid.UUID {
+	id, err := uuid.Parse(a.provider.OrganizationID)
+	if err != nil {
+		return nil
+	}
+	return &id
 }
 
 // identifier names the person at the provider among all accounts.
@@ -135,7 +153,7 @@ func (a *arrival) evidence() session.Method {
 		level = session.AAL2
 	}
 	return session.Method{
-		Method: method, AAL: level, Provider: a.provider.ID,
+		Method: method, AAL: level, Provider: a.provider.ID, Organization: a.organization(),
 		UpstreamACR: a.claims.ACR, UpstreamAMR: a.claims.AMR,
 	}
 }
@@ -152,7 +170,7 @@ func (a *arrival) owner(ctx context.Context, x *flow.Exec) (*identity.Identity, 
 // submit sends the browser to the chosen provider, or believes a token that it has
 // given to an app.
 func (m *Method) submit(ctx context.Context, x *flow.Exec, in input, arrive func(context.Context, *flow.Exec, *arrival) (flow.Result, error)) (flow.Result, error) {
-	p, ok := providerOf(x.Setup, in.Provider)
+	p, ok := providerFor(x, in.Provider)
 	if !ok {
 		return nil, unknownProvider()
 	}
@@ -217,7 +235,7 @@ func (m *Method) arrived(ctx context.Context, x *flow.Exec, b flow.Back) (*arriv
 	if err := json.Unmarshal(b.Carry, &c); err != nil {
 		return nil, err
 	}
-	p, ok := providerOf(x.Setup, c.Provider)
+	p, ok := providerFor(x, c.Provider)
 	if !ok {
 		return nil, unknownProvider()
 	}

@@ -16,7 +16,7 @@ func (m *Method) registration() *flow.Step {
 	return flow.Of(flow.Typed[input]{
 		Spec: flow.Spec{
 			Kind: flow.Registration, Method: method, Group: ui.OIDC,
-			Answers: chosen, CSRF: exempt, TraitsLater: true, FirstScreen: true,
+			Answers: chosen, CSRF: exempt, TraitsLater: true, FirstScreen: true, Connects: true,
 			Enabled: enabled,
 		},
 		Render: renderRegistration,
@@ -33,7 +33,7 @@ func renderRegistration(_ context.Context, v flow.View) (ui.Nodes, error) {
 		return ui.Nodes{ui.Submit(ui.OIDC, "provider", known.Provider, ui.New(ui.RegistrationContinue))}, err
 	}
 	var nodes ui.Nodes
-	for _, p := range offered(v.Setup) {
+	for _, p := range offered(v.Setup, v.Realm) {
 		nodes = append(nodes, ui.Submit(ui.OIDC, "provider", p.ID, ui.New(ui.RegistrationWithProvider, "provider", p.Label, "provider_id", p.ID)))
 	}
 	return nodes, nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
@@ -23,6 +24,7 @@ func (m *Method) settings() *flow.Step {
 			Kind: flow.Settings, Method: method, Group: ui.OIDC,
 			Triggers: []string{"link", "unlink"},
 			Needs:    flow.NeedFreshSession,
+			Connects: true,
 			Enabled:  enabled,
 		},
 		Render: renderSettings,
@@ -38,7 +40,10 @@ func renderSettings(_ context.Context, v flow.View) (ui.Nodes, error) {
 	linked := linkedWith(v.Identity)
 	several := v.Identity.FirstFactors(v.Setup.Factors()) > 1
 	var nodes ui.Nodes
-	for _, p := range offered(v.Setup) {
+	if v.Realm.Organization != nil {
+		return renderConnections(v, linked), nil
+	}
+	for _, p := range offered(v.Setup, v.Realm) {
 		switch {
 		case !slices.Contains(linked, p.ID):
 			nodes = append(nodes, ui.Submit(ui.OIDC, "link", p.ID, ui.New(ui.SettingsLinkProvider, "provider", p.Label)))
@@ -49,17 +54,39 @@ func renderSettings(_ context.Context, v flow.View) (ui.Nodes, error) {
 	return nodes, nil
 }
 
+// renderConnections shows those of the account's organization. One of them can be
+// linked; once that is done, nothing about it is for its members to decide.
+func renderConnections(v flow.View, linked []string) ui.Nodes {
+	all := offered(v.Setup, v.Realm)
+	bound := slices.ContainsFunc(all, func(p config.OIDCProvider) bool { return slices.Contains(linked, p.ID) })
+	var nodes ui.Nodes
+	for _, p := range all {
+		n := ui.Submit(ui.OIDC, "link", p.ID, ui.New(ui.SettingsLinkProvider, "provider", p.Label))
+		if slices.Contains(linked, p.ID) {
+			n = ui.Submit(ui.OIDC, "unlink", p.ID, ui.New(ui.SettingsUnlinkProvider, "provider", p.Label))
+		}
+		if in, ok := n.Attributes.(ui.Input); ok {
+			in.Disabled = bound
+			n.Attributes = in
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
 // submitSettings takes a link away, or sends the browser to the provider for one.
 func (m *Method) submitSettings(ctx context.Context, x *flow.Exec, in settingsInput) (flow.Result, error) {
 	switch {
 	case in.Link != "" && in.Unlink != "":
 		return denied("A provider can be connected or disconnected, not both at once."), nil
+	case in.Unlink != "" && x.Realm.Organization != nil:
+		return flow.Rejected{Form: []ui.Message{ui.New(ui.SettingsManagedByOrganization)}, Over: true}, nil
 	case in.Unlink != "":
 		return unlink(x, in.Unlink)
 	case in.Link == "":
 		return denied("The form has to name a provider to connect or to disconnect."), nil
 	}
-	p, ok := providerOf(x.Setup, in.Link)
+	p, ok := providerFor(x, in.Link)
 	switch {
 	case !ok:
 		return denied("There is no provider of this name."), nil

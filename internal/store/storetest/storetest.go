@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		{"messages", messageTests},
 		{"searching", searchTests},
 		{"API keys", apiKeyTests},
+		{"organizations", organizationTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {

@@ -138,23 +138,33 @@ func (s storage) DeleteIdentity(ctx context.Context, id uuid.UUID, check func(*i
 }
 
 // ChangeIdentity edits an identity in one transaction. A second factor that is taken
-// away leaves its sessions.
+// away leaves its sessions. Whoever moves to another organization loses them: they
+// come in again as that one wants it.
 func (s storage) ChangeIdentity(ctx context.Context, id uuid.UUID, change func(*identity.Identity) error) error {
 	return s.Tx(ctx, func(x *store.Tx) error {
 		i, err := x.Identity(id)
 		if err != nil {
 			return err
 		}
-		before := i.SecondFactors()
+		factors, home := i.SecondFactors(), i.OrganizationID
 		if err := change(i); err != nil {
 			return err
 		}
 		if err := x.UpdateIdentity(i); err != nil {
 			return err
 		}
-		if lost := i.Lost(before); len(lost) > 0 {
+		if !samePlace(home, i.OrganizationID) {
+			_, err := x.RevokeSessionsOf(id, uuid.Nil, s.clock.Now())
+			return err
+		}
+		if lost := i.Lost(factors); len(lost) > 0 {
 			return x.WithdrawEvidence(id, lost, s.clock.Now())
 		}
 		return nil
 	})
+}
+
+// samePlace says whether two accounts belong to the same organization, or to none.
+func samePlace(a, b *uuid.UUID) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }

@@ -149,7 +149,7 @@ func (x *Exec) Amend(ctx context.Context, id uuid.UUID, change func(*identity.Id
 }
 
 // Vault seals and opens what credentials and facts must not show.
-func (x *Exec) Vault() identity.Vault { return identity.Vault{Keys: x.Setup.Keys, Rand: x.rand} }
+func (x *Exec) Vault() identity.Vault { return x.Setup.Vault(x.rand) }
 
 // Digits draws a code.
 func (x *Exec) Digits(n int) string { return secret.Code(x.rand, n) }

@@ -2,10 +2,12 @@ package flow
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -37,6 +39,8 @@ type Setup struct {
 	Keys *secret.Keyring
 	// policy says who has to show two factors.
 	policy session.Policy
+	// vault seals what credentials keep: see Vault.
+	vault *secret.Keyring
 }
 
 // Load fetches a document that the configuration points to.
@@ -80,10 +84,32 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 	if s.policy, err = policyOf(snapshot.Cardea.Assurance); err != nil {
 		return nil, fmt.Errorf("cardea.assurance.require_aal2: %w", err)
 	}
+	if s.vault, err = secret.NewKeyring(vaultSecrets(snapshot.Secrets)...); err != nil {
+		return nil, fmt.Errorf("secrets.cipher: %w", err)
+	}
 	own := *s.publicURL
 	own.Path, own.RawQuery = "/self-service", ""
 	s.returnURLs = append(append([]*url.URL{}, snapshot.SelfService.AllowedReturnURLs...), &own)
 	return s, nil
+}
+
+// vaultSecrets are the secrets that credentials are sealed with, which outlive every
+// cookie: the first one writes. All that are configured read, so that what was sealed
+// before secrets.cipher was set still opens.
+func vaultSecrets(s config.Secrets) []string {
+	var all []string
+	for _, one := range slices.Concat(s.Cipher, s.Default, s.Cookie) {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// Vault seals and opens what credentials must not show. Opening draws nothing from
+// rand.
+func (s *Setup) Vault(rand io.Reader) identity.Vault {
+	return identity.Vault{Keys: cmp.Or(s.vault, s.Keys), Rand: rand}
 }
 
 // Schema gives a configured identity schema; "" means the default one.

@@ -84,7 +84,7 @@ type View struct {
 }
 
 // Vault opens what credentials and facts do not show.
-func (v View) Vault() identity.Vault { return identity.Vault{Keys: v.Setup.Keys} }
+func (v View) Vault() identity.Vault { return v.Setup.Vault(nil) }
 
 // Exec is what a step may use while it prepares or judges.
 type Exec struct {

@@ -29,7 +29,7 @@ func appendFullIdentity(b []byte, set *flow.Setup, i *identity.Identity, v ident
 	o.optional("external_id", i.ExternalID)
 	if v.credentials && len(i.Credentials) > 0 {
 		o.key("credentials")
-		o.b = appendCredentials(o.b, identity.Vault{Keys: set.Keys}, i, v)
+		o.b = appendCredentials(o.b, set.Vault(nil), i, v)
 	}
 	appendIdentityCore(&o, set, i, view{schemaURL: true, addresses: true, admin: v.admin})
 	o.optional("region", v.region)

@@ -90,7 +90,7 @@ func (s *Server) draftIdentityAs(ctx context.Context, set *compiled, id uuid.UUI
 	if err := imports.Prepare(ctx, importer{s.Importer, set.Snapshot}); err != nil {
 		return nil, err
 	}
-	return i, imports.Bring(i, identity.Vault{Keys: set.Keys, Rand: s.rand}, now, s.newID)
+	return i, imports.Bring(i, set.Vault(s.rand), now, s.newID)
 }
 
 func checkRegion(region string) error {
@@ -184,7 +184,7 @@ func (s *Server) replaceIdentity(w http.ResponseWriter, r *http.Request) {
 		if err := errors.Join(i.SetState(cmp.Or(body.State, i.State), now), i.SetExternalID(body.ExternalID)); err != nil {
 			return err
 		}
-		if err := imports.Bring(i, identity.Vault{Keys: set.Keys, Rand: s.rand}, now, s.newID); err != nil {
+		if err := imports.Bring(i, set.Vault(s.rand), now, s.newID); err != nil {
 			return err
 		}
 		return s.derive(set, i, now)

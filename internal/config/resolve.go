@@ -34,7 +34,9 @@ func (r resolver) resolve() error {
 	r.enumeration()
 	r.assurance()
 	r.methods()
-	r.providers()
+	if err := r.providers(); err != nil {
+		return err
+	}
 	r.SelfService.AllowedReturnURLs = r.returnURLs()
 	r.Serve.Public.CORS.AllowedOrigins = r.origins()
 	r.rest()
@@ -204,7 +206,7 @@ func (r resolver) methods() {
 	}
 }
 
-func (r resolver) providers() {
+func (r resolver) providers() error {
 	c := &r.SelfService.Methods.OIDC.Config
 	c.BaseRedirectURI = cmp.Or(c.BaseRedirectURI, r.Serve.Public.BaseURLRaw)
 	for i := range c.Providers {
@@ -216,6 +218,21 @@ func (r resolver) providers() {
 		p.AccountLinkingMode = cmp.Or(p.AccountLinkingMode, "confirm_with_existing_credential")
 		p.UpdateIdentityOnLogin = cmp.Or(p.UpdateIdentityOnLogin, "never")
 	}
+	return distinctProviders(c.Providers)
+}
+
+// distinctProviders refuses providers whose people could not be told apart. Somebody
+// is called by provider and subject with a colon in between, so that the subject "b:c"
+// of a provider "a" would be the subject "c" of a provider "a:b".
+func distinctProviders(all []OIDCProvider) error {
+	for i, p := range all {
+		for j, other := range all {
+			if i != j && (p.ID == other.ID || strings.HasPrefix(p.ID, other.ID+":")) {
+				return fmt.Errorf("selfservice.methods.oidc.config.providers: the ids %q and %q cannot be told apart in front of a subject", other.ID, p.ID)
+			}
+		}
+	}
+	return nil
 }
 
 func (r resolver) rest() {

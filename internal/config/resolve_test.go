@@ -305,3 +305,18 @@ selfservice:
 		equal(t, "the file of the hook", got[config.Issue{Key: "selfservice.flows.registration.after.password.hooks.1.hook", Source: flows}], true)
 	}
 }
+
+func TestProvidersWhosePeopleCouldBeMistakenAreRefused(t *testing.T) {
+	provider := func(id string) string {
+		return "{id: '" + id + "', provider: github, client_id: c, client_secret: s, mapper_url: 'base64://e30='}"
+	}
+	for ids, good := range map[[2]string]bool{
+		{"a", "b"}: true, {"a", "ab"}: true, {"a:b", "c"}: true, {"a", "a"}: false, {"a", "a:b"}: false, {"a:b:c", "a:b"}: false,
+	} {
+		list := "selfservice: {methods: {oidc: {enabled: true, config: {providers: [" + provider(ids[0]) + ", " + provider(ids[1]) + "]}}}}"
+		_, err := config.Load(config.Options{Files: []string{write(t, "a.yml", minimal), write(t, "b.yml", list)}, Hostname: "machine.example"})
+		if (err == nil) != good {
+			t.Errorf("%q beside %q: %v", ids[0], ids[1], err)
+		}
+	}
+}

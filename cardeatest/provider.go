@@ -33,6 +33,9 @@ type Provider struct {
 	Mapper string
 	// WithoutPKCE hides that the provider does RFC 7636.
 	WithoutPKCE bool
+	// NamesItself promises the parameter iss in answers (RFC 9207), which Consent
+	// leaves out.
+	NamesItself bool
 
 	t   testing.TB
 	key *rsa.PrivateKey
@@ -121,6 +124,9 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		if !p.WithoutPKCE {
 			document["code_challenge_methods_supported"] = []string{"S256"}
+		}
+		if p.NamesItself {
+			document["authorization_response_iss_parameter_supported"] = true
 		}
 		reply(w, 200, document)
 	case "/jwks":

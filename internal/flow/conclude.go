@@ -77,8 +77,12 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 		return tx.UpdateFlow(r.flow)
 	})
 	var taken *problem.ConflictError
-	if link != nil && errors.As(err, &taken) {
+	switch {
+	case !errors.As(err, &taken):
+	case link != nil:
 		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTakenOnLink)))
+	default: // what the sign-in wanted to change is somebody else's
+		return r.reject(ctx, Deny(ui.New(ui.ValidationIdentifierTaken)))
 	}
 	if errors.Is(err, errEnrolled) {
 		return r.askSecondFactor(r.stepUp(r.stepUpQuery()))

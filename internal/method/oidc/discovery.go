@@ -23,10 +23,11 @@ const (
 // discovery is a provider's description of itself (OpenID Connect Discovery,
 // section 4) and its keys.
 type discovery struct {
-	provider   *oidc.Provider
-	Challenges []string `json:"code_challenge_methods_supported"`
-	UserInfo   string   `json:"userinfo_endpoint"`
-	until      time.Time
+	provider    *oidc.Provider
+	Challenges  []string `json:"code_challenge_methods_supported"`
+	UserInfo    string   `json:"userinfo_endpoint"`
+	NamesItself bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207, section 3
+	until       time.Time
 }
 
 // discoveries keeps descriptions by their issuers.

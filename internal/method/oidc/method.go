@@ -239,6 +239,13 @@ func (m *Method) arrived(ctx context.Context, x *flow.Exec, b flow.Back) (*arriv
 	if !ok {
 		return nil, unknownProvider()
 	}
+	u, err := m.upstream(ctx, x.Setup, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.answers(b.Query); err != nil {
+		return nil, at(stepState, "state_invalid", err)
+	}
 	if why := b.Query.Get("error"); why != "" {
 		return nil, at(stepDenied, "access_denied", refused(why, b.Query.Get("error_description")))
 	}
@@ -248,10 +255,6 @@ func (m *Method) arrived(ctx context.Context, x *flow.Exec, b flow.Back) (*arriv
 	}
 	if code == "" {
 		return nil, problem.BadRequest("The provider did not send a code.")
-	}
-	u, err := m.upstream(ctx, x.Setup, p)
-	if err != nil {
-		return nil, err
 	}
 	a, err := u.redeem(ctx, code, c, b.Query)
 	if err != nil {

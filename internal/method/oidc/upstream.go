@@ -143,6 +143,9 @@ func (u *upstream) authorize(state string, c carried, again bool, extra url.Valu
 	for k := range extra {
 		q.Set(k, extra.Get(k))
 	}
+	if again && extra.Has("prompt") {
+		q.Set("prompt", stillAsking(extra.Get("prompt"), prompt))
+	}
 	var options []oauth2.AuthCodeOption
 	for k := range q {
 		options = append(options, oauth2.SetAuthURLParam(k, q.Get(k)))
@@ -151,6 +154,32 @@ func (u *upstream) authorize(state string, c carried, again bool, extra url.Valu
 		options = append(options, oauth2.S256ChallengeOption(c.Verifier))
 	}
 	return oauth.AuthCodeURL(state, options...)
+}
+
+// answers checks, where the answer says who gives it, that it is the provider that was
+// asked: one that another provider gave carries a code that is none of its business
+// (RFC 9207, section 2.4; RFC 9700, section 4.4).
+func (u *upstream) answers(query url.Values) error {
+	issuer := u.OIDCProvider.IssuerURL
+	promised := u.found != nil && u.found.NamesItself
+	switch {
+	case !query.Has("iss") && !promised, query.Has("iss") && query.Get("iss") == issuer:
+		return nil
+	case !promised && (u.found == nil || issuer == ""):
+		return nil // nobody knows what this one would call itself
+	}
+	return problem.BadRequest("The answer does not come from the provider that was asked.")
+}
+
+// stillAsking keeps a client from taking back that somebody has to sign in again: what
+// it asks for comes on top (OpenID Connect Core, section 3.1.2.1).
+func stillAsking(wanted, needed string) string {
+	words := strings.Fields(wanted)
+	if needed == "" || slices.Contains(words, needed) {
+		return wanted
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "none" })
+	return strings.Join(append([]string{needed}, words...), " ")
 }
 
 // redeem trades a code for what the provider says about somebody.

@@ -40,11 +40,15 @@ func TestWithoutAnyConfigurationItSaysWhereEverythingIs(t *testing.T) {
 	}
 }
 
-func TestAnythingConfiguredEndsTheDevelopmentMode(t *testing.T) {
-	for _, variable := range []string{"DSN=memory", "SERVE_PUBLIC_PORT=8080", "SESSION_LIFESPAN=1h"} {
-		env := Env{Environ: []string{"CARDEA_DATA_DIR=" + t.TempDir(), variable}}
-		if s, err := (source{}).load(env); err == nil && s.Development {
-			t.Errorf("with %s it is still development mode", variable)
-		}
+func TestAnotherPortIsNoInstallation(t *testing.T) {
+	env := Env{Environ: []string{"CARDEA_DATA_DIR=" + t.TempDir(), "SERVE_PUBLIC_PORT=5000"}}
+	s, err := source{}.load(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	announce(&out, s)
+	if !s.Development || !strings.Contains(out.String(), "http://127.0.0.1:5000/login\n") {
+		t.Errorf("development mode is %v:\n%s", s.Development, out.String())
 	}
 }

@@ -22,8 +22,10 @@ func serveCommand(env Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Start the server",
-		Long: "Starts the public and the admin port. Without any configuration it runs in development mode:\n" +
-			"on this machine only, with a database and secrets of its own in ./" + dataDirName + ".",
+		Long: "Starts the public and the admin port. Without a configuration it runs in development mode:\n" +
+			"on this machine only, with a database and secrets of its own in ./" + dataDirName + ". Variables that\n" +
+			"tune it, such as SERVE_PUBLIC_PORT=5000, are welcome there. A file ends it, and so does a variable\n" +
+			"that names a database, secrets, identity schemas, hosts, base URLs, certificates or the return URL.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return serve(c.Context(), env, s, c.ErrOrStderr()) },
 	}
@@ -92,7 +94,7 @@ func announce(out io.Writer, s *config.Snapshot) {
 	}
 	fmt.Fprintf(&b, "  Admin    %s/\n", strings.TrimSuffix(s.Serve.Admin.BaseURLRaw, "/"))
 	if s.Development {
-		fmt.Fprintf(&b, "\n  Nothing is configured, so this is development mode: only this machine can reach it,\n"+
+		fmt.Fprintf(&b, "\n  No installation is configured, so this is development mode: only this machine can reach it,\n"+
 			"  cookies work without TLS, and everything is kept in %s.\n", s.Cardea.DataDir)
 	}
 	fmt.Fprintln(out, b.String())

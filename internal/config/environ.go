@@ -185,18 +185,40 @@ func (e *environment) sourceOf(key string) string {
 	return l.source(key)
 }
 
-// configures says whether the environment holds any configuration worth the name.
-// Names that any host or container may set for its own purposes (VERSION,
-// LOG_LEVEL, ...) and Cardea's own settings leave the development mode alone.
-func (e *environment) configures() bool {
-	for name := range e.tree {
-		switch name {
-		case "version", "revision", "help", "config", "dev", "log", "sqa-opt-out", "watch-courier", "expose-metrics-port", "cardea":
-		default:
-			return true
+// installs are the keys that make an installation: what is kept where and under
+// which secrets, who it is for, and under which address others reach it. Everything
+// else tunes, and is as welcome in the development mode.
+var installs = []string{
+	"dsn", "secrets", "identity", "selfservice.default_browser_return_url",
+	"serve.public.host", "serve.public.base_url", "serve.public.socket", "serve.public.tls",
+	"serve.admin.host", "serve.admin.base_url", "serve.admin.socket", "serve.admin.tls",
+}
+
+// installation is a key that ends the development mode, "" when the environment has
+// none such.
+func (e *environment) installation() string {
+	for _, key := range slices.Sorted(maps.Keys(e.source)) {
+		for _, one := range installs {
+			if within(key, one) || within(one, key) {
+				return key
+			}
 		}
 	}
-	return false
+	return ""
+}
+
+func within(key, outer string) bool { return key == outer || strings.HasPrefix(key, outer+".") }
+
+// ports are those that the environment sets, and the schema's where it sets none.
+func (e *environment) ports(schema document) Ports {
+	set := newLayers(schema.defaults(schema.root))
+	set.add(e.tree, overlayLists, e.sourceOf)
+	port := func(key string) int {
+		v, _ := set.lookup(key)
+		n, _ := v.(int64)
+		return int(n)
+	}
+	return Ports{Public: port("serve.public.port"), Admin: port("serve.admin.port")}
 }
 
 func dotted(path []step) string {

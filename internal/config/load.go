@@ -11,10 +11,11 @@ type Options struct {
 	Environ []string // "NAME=value", as os.Environ gives it
 	Flags   Flags
 
-	// Defaults are laid over the schema's defaults when nothing is configured at
-	// all: no file, and no environment variable that configures anything but logs,
-	// versions and Cardea itself. See Development. Nil switches this off.
-	Defaults map[string]any
+	// Defaults are laid over the schema's defaults when no installation is configured:
+	// there is no file, and no environment variable says what is kept where, for whom
+	// it is, or under which address others reach it. Variables that tune, ports among
+	// them, are welcome. See Development. Nil switches this off.
+	Defaults func(Ports) map[string]any
 
 	// PersistedSecrets is asked when secrets.default is empty. It gives the secrets
 	// that this installation made up for itself earlier, or makes and keeps new
@@ -51,9 +52,10 @@ func Load(o Options) (*Snapshot, error) {
 		return nil, invalid(issues)
 	}
 	env := readEnviron(schema, o.Environ)
-	development := len(o.Files) == 0 && o.Defaults != nil && !env.configures()
+	alone := len(o.Files) == 0 && o.Defaults != nil
+	development := alone && env.installation() == ""
 	if development {
-		tree, _ := normalize(o.Defaults).(map[string]any)
+		tree, _ := normalize(o.Defaults(env.ports(schema))).(map[string]any)
 		l.add(tree, replaceLists, from("development defaults"))
 	}
 	warnings := addFlags(&l, o.Flags, development)
@@ -65,11 +67,20 @@ func Load(o Options) (*Snapshot, error) {
 		return nil, err
 	}
 	if !o.SkipValidation && len(issues) > 0 {
+		if alone && !development {
+			issues = append(issues, whyWhole(env))
+		}
 		return nil, invalid(issues)
 	}
 	warnings = append(warnings, issues...)
 	warnings = append(warnings, remarks(schema, &l)...)
 	return assemble(l, o, development, files, warnings)
+}
+
+// whyWhole says which variable it is that asks for a whole configuration.
+func whyWhole(env environment) Issue {
+	key := env.installation()
+	return Issue{Key: key, Source: env.sourceOf(key), Reason: "says that this is an installation, which takes a whole configuration; without it this would be development mode"}
 }
 
 // addFiles lays the files over the defaults.

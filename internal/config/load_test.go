@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,22 +92,49 @@ func TestFlagsBeatFilesAndLoseToTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestDevelopmentDefaultsStepBackForConfiguration(t *testing.T) {
+func TestVariablesThatTuneLeaveTheDevelopmentMode(t *testing.T) {
 	defaults := config.Development("/var/lib/cardea data")
-	for _, environ := range [][]string{nil, {"LOG_LEVEL=debug", "VERSION=7", "HOME=/root"}, {"CARDEA_ACCOUNT_NAME=Acme"}} {
+	for _, environ := range [][]string{
+		nil, {"LOG_LEVEL=debug", "VERSION=7", "HOME=/root"}, {"CARDEA_ACCOUNT_NAME=Acme"}, {"SERVE_PUBLIC_PORT=80"},
+		{"SESSION_LIFESPAN=1h", "SELFSERVICE_METHODS_CODE_ENABLED=true"}, {"COURIER_SMTP_CONNECTION_URI=smtp://127.0.0.1:1025/"}, {"DEV=false"},
+	} {
 		s, err := config.Load(config.Options{Defaults: defaults, Environ: environ})
 		if err != nil {
 			t.Fatalf("with %v: %v", environ, err)
 		}
 		equal(t, "development", s.Development, true)
-		equal(t, "dev", s.Dev, true)
+		equal(t, "dev", s.Dev, !slices.Contains(environ, "DEV=false"))
+		equal(t, "reachable from here only", []string{s.Serve.Public.Host, s.Serve.Admin.Host}, []string{"127.0.0.1", "127.0.0.1"})
 	}
-	for _, environ := range [][]string{{"DSN=memory"}, {"SERVE_PUBLIC_PORT=80"}} {
-		equal(t, "a configured installation never falls back to them",
-			refused(t, config.Options{Defaults: defaults, Environ: environ})[0].Source, "")
+}
+
+func TestVariablesThatInstallEndTheDevelopmentMode(t *testing.T) {
+	defaults := config.Development("/var/lib/cardea data")
+	for key, variable := range map[string]string{
+		"dsn": "DSN=memory", "secrets.default": "SECRETS_DEFAULT=0123456789abcdef", "secrets.cipher.0": "SECRETS_CIPHER_0=0123456789abcdef0123456789abcdef",
+		"identity.schemas": `IDENTITY_SCHEMAS=[{"id":"a","url":"file:///a"}]`, "serve.public.host": "SERVE_PUBLIC_HOST=0.0.0.0",
+		"serve.admin.host": "SERVE_ADMIN_HOST=0.0.0.0", "serve.public.base_url": "SERVE_PUBLIC_BASE_URL=https://id.example.org/",
+		"serve.public.tls.key.path": "SERVE_PUBLIC_TLS_KEY_PATH=/k", "serve.admin.socket.mode": "SERVE_ADMIN_SOCKET_MODE=493",
+		"serve": `SERVE={"public":{"host":"::"}}`, "selfservice.default_browser_return_url": "SELFSERVICE_DEFAULT_BROWSER_RETURN_URL=/",
+	} {
+		name, _, _ := strings.Cut(variable, "=")
+		issues := refused(t, config.Options{Defaults: defaults, Environ: []string{variable}})
+		named := slices.ContainsFunc(issues, func(i config.Issue) bool { return i.Key == key && i.Source == "environment variable "+name })
+		equal(t, variable+" is named as what ended it", named, true)
 	}
 	s := loadWith(t, config.Options{Defaults: defaults}, minimal)
 	equal(t, "development with a file", s.Development || s.Dev, false)
+}
+
+func TestDevelopmentAddressesFollowThePorts(t *testing.T) {
+	s, err := config.Load(config.Options{Defaults: config.Development("/d"), Environ: []string{"SERVE_PUBLIC_PORT=5000", "SERVE_ADMIN_PORT=5001"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "public base URL", s.Serve.Public.BaseURLRaw, "http://127.0.0.1:5000/")
+	equal(t, "admin base URL", s.Serve.Admin.BaseURLRaw, "http://127.0.0.1:5001/")
+	equal(t, "return URL", s.SelfService.DefaultBrowserReturnURL, "http://127.0.0.1:5000/")
+	equal(t, "login page", s.SelfService.Flows.Login.UIURL, "http://127.0.0.1:5000/login")
 }
 
 func TestDevelopmentDefaultsAreCompleteAndPrivate(t *testing.T) {

@@ -14,7 +14,7 @@ type Snapshot struct {
 	DSN               string
 	Version           string
 	Revision          string
-	Dev               bool // development mode: --dev, DEV=true, or no configuration at all
+	Dev               bool // development mode: --dev, DEV=true, or no installation configured
 	SQAOptOut         bool
 	WatchCourier      bool
 	ExposeMetricsPort int
@@ -38,7 +38,7 @@ type Snapshot struct {
 	FeatureFlags   FeatureFlags
 	Cardea         Cardea
 
-	// Development says that nothing was configured at all and the built-in
+	// Development says that no installation was configured and the built-in
 	// development settings (Options.Defaults) are in force.
 	Development bool `mapstructure:"-"`
 	// Warnings are things that were accepted but will surprise somebody.

@@ -129,6 +129,57 @@ func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) ([]Viol
 	return found, nil
 }
 
+// Regard makes what Guard let through follow protected traits that were changed since:
+// an operator's change that came in between must not be undone by somebody's form.
+// Violations mean that the rest does not fit the change.
+func (s *Schema) Regard(d *identity.Derived, stored json.RawMessage) (*identity.Derived, []Violation, error) {
+	if len(s.guards) == 0 {
+		return d, nil, nil
+	}
+	submitted, err := payload.DecodeJSON(d.Traits)
+	if err != nil {
+		return nil, nil, err
+	}
+	now, err := payload.DecodeJSON(stored)
+	if err != nil {
+		return nil, nil, err
+	}
+	changed := false
+	for _, g := range s.guards {
+		path := g.path[1:]
+		is, has := lookup(submitted, path)
+		want, there := lookup(now, path)
+		if has == there && (!has || sameValue(is, want)) {
+			continue
+		}
+		changed = true
+		if obj, ok := submitted.(map[string]any); ok {
+			settle(obj, path, want, there)
+		}
+	}
+	if !changed {
+		return d, nil, nil
+	}
+	raw, err := json.Marshal(submitted)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Validate(raw)
+}
+
+// settle puts a value where it belongs, or takes it away from there.
+func settle(obj map[string]any, path []string, value any, there bool) {
+	if there {
+		restore(obj, path, value)
+		return
+	}
+	if parent, _ := lookup(obj, path[:len(path)-1]); parent != nil {
+		if parent, ok := parent.(map[string]any); ok {
+			delete(parent, path[len(path)-1])
+		}
+	}
+}
+
 func lookup(v any, path []string) (any, bool) {
 	for _, seg := range path {
 		obj, ok := v.(map[string]any)

@@ -77,11 +77,16 @@ func TestProtectedTraitsOfForms(t *testing.T) {
 	}
 }
 
-func TestPeopleCannotChangeProtectedTraits(t *testing.T) {
-	s := compile(t, traitsOf(
+func guardedSchema(t *testing.T) *schema.Schema {
+	t.Helper()
+	return compile(t, traitsOf(
 		`"plan":{"type":"string","cardea":{"read_only":true}},`+
 			`"inner":{"type":"object","properties":{"score":{"type":"number","cardea":{"hidden":true}},"free":{"type":"string"}}},`+
 			`"tags":{"type":"array","items":{"type":"string"},"cardea":{"read_only":true}},"name":{"type":"string"}`))
+}
+
+func TestPeopleCannotChangeProtectedTraits(t *testing.T) {
+	s := guardedSchema(t)
 	const before = `{"plan":"gold","inner":{"score":1.50,"free":"x"},"tags":["a"],"name":"Ann"}`
 	for about, tc := range map[string]struct {
 		before, submitted, want string
@@ -117,6 +122,31 @@ func TestPeopleCannotChangeProtectedTraits(t *testing.T) {
 		if raw, err := json.Marshal(submitted); tc.want != "" && (err != nil || string(raw) != tc.want) {
 			t.Errorf("%s: %s, want %s", about, raw, tc.want)
 		}
+	}
+}
+
+func TestProtectedTraitsThatChangedSinceAreFollowed(t *testing.T) {
+	s := guardedSchema(t)
+	const seen = `{"inner":{"free":"x","score":1.5},"name":"Bob","plan":"gold"}`
+	for about, tc := range map[string]struct{ stored, want string }{
+		"nothing changed":        {`{"inner":{"score":1.50},"name":"Ann","plan":"gold"}`, seen},
+		"one was changed":        {`{"inner":{"score":1.5},"name":"Ann","plan":"free"}`, `{"inner":{"free":"x","score":1.5},"name":"Bob","plan":"free"}`},
+		"one was taken away":     {`{"inner":{"score":1.5},"name":"Ann"}`, `{"inner":{"free":"x","score":1.5},"name":"Bob"}`},
+		"a deeper one went":      {`{"name":"Ann","plan":"gold"}`, `{"inner":{"free":"x"},"name":"Bob","plan":"gold"}`},
+		"a list came":            {`{"inner":{"score":1.5},"plan":"gold","tags":["new"]}`, `{"inner":{"free":"x","score":1.5},"name":"Bob","plan":"gold","tags":["new"]}`},
+		"what is free stays his": {`{"inner":{"free":"y","score":1.5},"name":"Eve","plan":"gold"}`, seen},
+	} {
+		d, violations, err := s.Regard(&identity.Derived{Traits: json.RawMessage(seen)}, json.RawMessage(tc.stored))
+		if err != nil || len(violations) > 0 {
+			t.Fatalf("%s: %v %v", about, violations, err)
+		}
+		if string(d.Traits) != tc.want {
+			t.Errorf("%s: %s, want %s", about, d.Traits, tc.want)
+		}
+	}
+	d := &identity.Derived{Traits: json.RawMessage(`{"name":"Bob","plan":"gold"}`)}
+	if _, violations, err := s.Regard(d, json.RawMessage(`{"plan":7}`)); err != nil || len(violations) == 0 {
+		t.Errorf("traits that are not valid any more: %v %v", violations, err)
 	}
 }
 

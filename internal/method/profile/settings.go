@@ -3,12 +3,12 @@ package profile
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/problem"
 	"cardea/internal/ui"
 )
 
@@ -50,13 +50,16 @@ func submitSettings(_ context.Context, x *flow.Exec, _ struct{}) (flow.Result, e
 	if identity.TouchesSignIn(x.Identity, *x.Derived) && !x.Recent {
 		return flow.Stale{}, nil
 	}
-	derived, now := *x.Derived, x.Now
+	derived, schema, now := x.Derived, x.Schema, x.Now
 	return flow.Changed{Apply: func(i *identity.Identity) error {
-		apply(i, derived, now)
+		current, violations, err := schema.Regard(derived, i.Traits)
+		if err != nil {
+			return err
+		}
+		if len(violations) > 0 {
+			return problem.Conflict("Somebody else has changed this account at the same time. Please try again.")
+		}
+		identity.Apply(i, *current, now, uuid.New)
 		return nil
 	}}, nil
-}
-
-func apply(i *identity.Identity, derived identity.Derived, now time.Time) {
-	identity.Apply(i, derived, now, uuid.New)
 }

@@ -2,10 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"slices"
-	"strings"
 	"time"
 
 	"cardea/internal/identity"
@@ -22,7 +18,10 @@ const (
 
 // indexSearch makes identities findable that were stored before their schema said
 // which traits are searchable: it goes through all of a schema whenever that list has
-// changed. Identities that are written meanwhile are indexed by the writer.
+// changed. Identities that are written meanwhile are indexed by the writer. One that
+// follows another list, because its request began before a reload or because its
+// process has not reloaded yet, makes the store forget the stamp, so that this starts
+// over.
 func (a *App) indexSearch(ctx context.Context) error {
 	setup, rows := a.setup.load(), a.db.Tenant(store.DefaultTenant)
 	for _, ref := range setup.Identity.Schemas {
@@ -30,7 +29,7 @@ func (a *App) indexSearch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		stamp := searchStamp(compiled)
+		stamp := compiled.SearchStamp()
 		known, err := rows.SearchStamp(ctx, ref.ID)
 		if err != nil {
 			return err
@@ -38,24 +37,17 @@ func (a *App) indexSearch(ctx context.Context) error {
 		if known == stamp {
 			continue
 		}
+		if err := rows.BeginIndexing(ctx, ref.ID, stamp); err != nil {
+			return err
+		}
 		if err := indexSchema(ctx, rows, compiled); err != nil {
 			return err
 		}
-		if err := rows.SetSearchStamp(ctx, ref.ID, stamp); err != nil {
+		if err := rows.EndIndexing(ctx, ref.ID, stamp); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// searchStamp changes with the list of searchable traits; "" when there are none.
-func searchStamp(s *schema.Schema) string {
-	names := slices.Sorted(slices.Values(s.Searchable()))
-	if len(names) == 0 {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(strings.Join(names, "\x00")))
-	return hex.EncodeToString(sum[:])
 }
 
 func indexSchema(ctx context.Context, rows *store.Tenant, s *schema.Schema) error {
@@ -66,7 +58,7 @@ func indexSchema(ctx context.Context, rows *store.Tenant, s *schema.Schema) erro
 			return err
 		}
 		for _, i := range list {
-			i.Search = []identity.SearchValue{}
+			i.Search, i.SearchStamp = []identity.SearchValue{}, s.SearchStamp()
 			// Traits that are not valid any more cannot be found until they are.
 			if derived, violations, err := s.Validate(i.Traits); err == nil && len(violations) == 0 {
 				i.Search = append(i.Search, derived.Search...)

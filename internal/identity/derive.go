@@ -36,6 +36,8 @@ type Derived struct {
 	TOTPAccountName    string
 	// Search are the traits that operators can search by, each once.
 	Search []SearchValue
+	// SearchStamp tells the list of searchable traits from another one; "" for none.
+	SearchStamp string
 }
 
 // derivedTypes are the credentials that exist because of the schema alone. The
@@ -56,7 +58,7 @@ var derivedTypes = []struct {
 //     status survive a change of spelling. Others vanish, new ones start unproven.
 func Apply(i *Identity, d Derived, now time.Time, newID func() uuid.UUID) {
 	i.Traits = d.Traits
-	i.Search = append([]SearchValue{}, d.Search...)
+	i.Search, i.SearchStamp = append([]SearchValue{}, d.Search...), d.SearchStamp
 	i.UpdatedAt = now
 	for _, t := range derivedTypes {
 		identifiers, marked := d.Identifiers[t.Type]

@@ -58,6 +58,7 @@ type Identity struct {
 	VerifiableAddresses []VerifiableAddress
 	RecoveryAddresses   []RecoveryAddress
 	Search              []SearchValue // never loaded: nil leaves what is stored
+	SearchStamp         string        // of the description that Search follows; see Derived
 }
 
 // Credential is one way in. Config is private data of its method.

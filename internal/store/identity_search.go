@@ -53,6 +53,9 @@ func (x *Tx) updateSearch(i *identity.Identity) error {
 	if i.Search == nil {
 		return nil
 	}
+	if err := x.settleSearch(i); err != nil {
+		return err
+	}
 	var before []identity.SearchValue
 	err := x.c.query("SELECT name, value FROM identity_traits WHERE tenant = ? AND identity_id = ?", []any{x.tenant, idBytes(i.ID)}, func(rows *sql.Rows) error {
 		var v identity.SearchValue
@@ -111,13 +114,45 @@ func (t *Tenant) SearchStamp(ctx context.Context, schemaID string) (stamp string
 	return stamp, err
 }
 
-// SetSearchStamp notes by which description a schema's identities are indexed.
-func (t *Tenant) SetSearchStamp(ctx context.Context, schemaID, stamp string) error {
+// indexing marks the stamp of an index that is being made.
+const indexing = "~"
+
+// BeginIndexing notes by which description a schema's identities are about to be
+// indexed: from here on a writer that follows another one leaves a trace.
+func (t *Tenant) BeginIndexing(ctx context.Context, schemaID, stamp string) error {
 	return t.Tx(ctx, func(x *Tx) error {
 		if _, err := x.c.exec("DELETE FROM search_states WHERE tenant = ? AND schema_id = ?", x.tenant, schemaID); err != nil {
 			return err
 		}
-		_, err := x.c.exec("INSERT INTO search_states (tenant, schema_id, stamp) VALUES (?, ?, ?)", x.tenant, schemaID, stamp)
+		_, err := x.c.exec("INSERT INTO search_states (tenant, schema_id, stamp) VALUES (?, ?, ?)", x.tenant, schemaID, indexing+stamp)
 		return err
 	})
+}
+
+// EndIndexing notes that all of a schema's identities are indexed by a description,
+// unless somebody wrote one by another since BeginIndexing.
+func (t *Tenant) EndIndexing(ctx context.Context, schemaID, stamp string) error {
+	return t.Tx(ctx, func(x *Tx) error {
+		_, err := x.c.exec("UPDATE search_states SET stamp = ? WHERE tenant = ? AND schema_id = ? AND stamp = ?", stamp, x.tenant, schemaID, indexing+stamp)
+		return err
+	})
+}
+
+// settleSearch forgets the stamp of a schema whose identities are not all indexed by
+// one description any more, because of these.
+func (x *Tx) settleSearch(list ...*identity.Identity) error {
+	var settled [][2]string
+	for _, i := range list {
+		pair := [2]string{i.SchemaID, i.SearchStamp}
+		if i.Search == nil || slices.Contains(settled, pair) {
+			continue
+		}
+		settled = append(settled, pair)
+		_, err := x.c.exec("DELETE FROM search_states WHERE tenant = ? AND schema_id = ? AND stamp <> ? AND stamp <> ?",
+			x.tenant, i.SchemaID, i.SearchStamp, indexing+i.SearchStamp)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -133,7 +133,10 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 			return step.table, err
 		}
 	}
-	return "", x.insertSearch(traits, ends)
+	if err := x.insertSearch(traits, ends); err != nil {
+		return "", err
+	}
+	return "", x.settleSearch(list...)
 }
 
 // insertNew inserts rows and says whether a unique value kept one of them out.

@@ -30,6 +30,7 @@ type rewrite struct {
 
 func newDeriver(s *Schema, traits any) *deriver {
 	d := &deriver{Schema: s, traits: traits}
+	d.out.SearchStamp = s.searchStamp
 	d.out.Identifiers = make(map[identity.CredentialType][]string, len(s.types))
 	for _, typ := range s.types {
 		d.out.Identifiers[typ] = []string{}

@@ -73,7 +73,7 @@ type walker struct {
 func (s *Schema) describe() error {
 	w := &walker{Schema: s, open: map[*jsonschema.Schema]int{}, described: map[*jsonschema.Schema]bool{}}
 	shape, err := w.object([]string{rootName}, []part{{schema: s.root.Properties[rootName]}})
-	s.shape = shape
+	s.shape, s.searchStamp = shape, searchStamp(s.searchable)
 	if err != nil {
 		return err
 	}

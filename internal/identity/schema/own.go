@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -98,6 +100,17 @@ func searchName(path []string) string {
 
 // Searchable are the names of the traits that operators can search by.
 func (s *Schema) Searchable() []string { return s.searchable }
+
+// SearchStamp changes with the list of searchable traits; "" when there are none.
+func (s *Schema) SearchStamp() string { return s.searchStamp }
+
+func searchStamp(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(strings.Join(slices.Sorted(slices.Values(names)), "\x00")))
+	return hex.EncodeToString(sum[:])
+}
 
 // Guard holds submitted traits against those that are stored: traits that people
 // cannot set stay as they are. One that was left out is put back, which is what

@@ -50,9 +50,10 @@ type Schema struct {
 	ranks  map[string]int // document order of every property, by rankKey
 	labels []label
 
-	searchable []string   // names of traits that operators can search by
-	guards     []guard    // traits that people cannot set
-	languages  [][]string // paths below traits that say in which language to write
+	searchable  []string   // names of traits that operators can search by
+	searchStamp string     // tells searchable from another list
+	guards      []guard    // traits that people cannot set
+	languages   [][]string // paths below traits that say in which language to write
 }
 
 // label is a trait that stands for the account in sign-in forms.

@@ -104,11 +104,53 @@ var searchTests = []test{
 		stamp, err := c.SearchStamp(c.Context(), "s")
 		c.ok(err)
 		same(c, "before", "", stamp)
-		c.ok(c.SetSearchStamp(c.Context(), "s", "one"))
-		c.ok(c.SetSearchStamp(c.Context(), "s", "two"))
+		for _, next := range []string{"one", "two"} {
+			c.ok(c.BeginIndexing(c.Context(), "s", next))
+			stamp, err = c.SearchStamp(c.Context(), "s")
+			c.ok(err)
+			if stamp == next {
+				c.Error("an index that is being made counts as made")
+			}
+			c.ok(c.EndIndexing(c.Context(), "s", next))
+		}
 		stamp, err = c.SearchStamp(c.Context(), "s")
 		c.ok(err)
 		same(c, "after", "two", stamp)
+	}},
+	{"a writer that follows another description makes indexing start over", func(c *Case) {
+		index := func(during func()) string {
+			c.ok(c.BeginIndexing(c.Context(), "default", "new"))
+			during()
+			c.ok(c.EndIndexing(c.Context(), "default", "new"))
+			stamp, err := c.SearchStamp(c.Context(), "default")
+			c.ok(err)
+			return stamp
+		}
+		write := func(mail, schema, stamp string, search []identity.SearchValue) func() {
+			return func() {
+				i := c.person(mail)
+				i.SchemaID, i.Search, i.SearchStamp = schema, search, stamp
+				c.ok(c.CreateIdentity(c.Context(), i))
+			}
+		}
+		none := []identity.SearchValue{}
+		same(c, "nobody writes", "new", index(func() {}))
+		same(c, "somebody follows the new one", "new", index(write("a", "default", "new", none)))
+		same(c, "somebody derives nothing", "new", index(write("b", "default", "", nil)))
+		same(c, "somebody of another schema", "new", index(write("c", "other", "old", none)))
+		same(c, "somebody follows the old one", "", index(write("d", "default", "old", none)))
+		same(c, "the next time", "new", index(func() {}))
+		write("e", "default", "", none)()
+		stamp, err := c.SearchStamp(c.Context(), "default")
+		c.ok(err)
+		same(c, "somebody follows the old one afterwards", "", stamp)
+		same(c, "the next time", "new", index(func() {}))
+		i := c.stored("f")
+		i.SchemaID, i.Search, i.SearchStamp = "default", none, "old"
+		c.ok(c.UpdateIdentity(c.Context(), i))
+		stamp, err = c.SearchStamp(c.Context(), "default")
+		c.ok(err)
+		same(c, "an update by the old one", "", stamp)
 	}},
 	{"a trial stores nothing and tells the same", func(c *Case) {
 		c.stored("taken")

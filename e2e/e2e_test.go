@@ -169,7 +169,7 @@ func serve(t *testing.T, binary, host string, change func(selfservice map[string
 // writeConfig is the development configuration on other ports, kept in memory.
 func writeConfig(t *testing.T, file, home, base string, ports []int, change func(selfservice map[string]any, base string)) {
 	t.Helper()
-	tree := config.Development(home)
+	tree := config.Development(home)(config.Ports{Public: ports[0], Admin: ports[1]})
 	delete(tree, "dev") // an option of the command
 	tree["dsn"] = "memory"
 	tree["serve"] = map[string]any{

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -13,32 +14,59 @@ type dialect struct {
 	name  string // of the folder of its migrations, too
 	goose goose.Dialect
 
+	// parse understands what follows "://" in a DSN.
+	parse func(rest string) (source, error)
 	// open fills db.reads and db.writes; queue bounds the writes that wait.
 	open func(ctx context.Context, db *DB, queue int) error
+	// migrations opens one connection that changes the schema.
+	migrations func(db *DB) (*sql.DB, error)
+	// lockMigrations keeps others from migrating at the same time, for databases whose
+	// migrations are no transactions; nil for the others.
+	lockMigrations func(ctx context.Context, c *sql.DB) (unlock func() error, err error)
 
 	// rebind turns "?" into the database's own placeholders; nil keeps them.
 	rebind func(string) string
 	// idText turns an id column into its hexadecimal text.
 	idText func(column string) string
+	// jsonText turns a column of text into what jsonRows takes; nil keeps it.
+	jsonText func(column string) string
 	// jsonRows aggregates rows into a JSON array of objects; fields alternate
 	// between a key and a column.
 	jsonRows func(fields ...string) string
-	// insertNew ends an INSERT that leaves rows with taken keys out.
+	// insertNew ends an INSERT that leaves rows with taken keys out, or, where that
+	// cannot be said, nothing: then the statement fails as unique tells, alone.
 	insertNew string
-	// lockRow ends a SELECT whose row is about to be changed.
-	lockRow string
-	// deleteSome removes at most "?" rows of a table that fulfil a condition; key is
-	// the table's primary key.
-	deleteSome func(table, key, condition string) string
+	// insertOver ends an INSERT for which rows with taken keys are as good as new.
+	insertOver string
+	// lockRow ends a SELECT whose row is about to be changed; lockFree one that leaves
+	// rows out which somebody else is changing.
+	lockRow, lockFree string
+	// some is the condition that at most "?" rows of a table fulfil, of those that
+	// fulfil another one; key is the table's primary key. It ends its statement.
+	some func(table, key, condition string) string
+	// returning: an UPDATE can tell the rows that it changed.
+	returning bool
 	// unwaited: statements take microseconds and are not worth a watchdog for the
 	// caller's context.
 	unwaited bool
+	// prepares: statements are kept prepared here; elsewhere the driver sees to it.
+	prepares bool
 
 	// Classes of errors.
 	unique func(error) bool  // a unique value is taken
 	orphan func(error) bool  // a foreign key leads nowhere
 	intact func(error) bool  // only the statement failed, the transaction is alive
+	again  func(error) bool  // a transaction lost against others and may be run again
+	raced  func(error) bool  // somebody else migrates at the same time
 	public func(error) error // gives failures of the database itself the answer they deserve
+}
+
+// asText is jsonText, where there is one.
+func (d *dialect) asText(column string) string {
+	if d.jsonText == nil {
+		return column
+	}
+	return d.jsonText(column)
 }
 
 // list makes "?, ?, ?".

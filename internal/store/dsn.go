@@ -1,6 +1,8 @@
 package store
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -16,36 +18,60 @@ import (
 // source is a DSN, understood.
 type source struct {
 	dialect   *dialect
+	connector driver.Connector // of a database server
 	temporary bool       // the file is made by Open and deleted by Close
 	path      string     // of the SQLite file
 	uri       url.Values // parameters that SQLite's URI parser reads
 	pragmas   []pragma
 
-	maxConns, maxIdle        int
-	maxLifetime, maxIdleTime time.Duration
+	poolLimits
 
 	warnings []string
+}
+
+// poolLimits bound a pool of connections; a time of 0 is none.
+type poolLimits struct {
+	maxConns, maxIdle        int
+	maxLifetime, maxIdleTime time.Duration
+}
+
+func (l poolLimits) limit(db *sql.DB) {
+	db.SetMaxOpenConns(l.maxConns)
+	db.SetMaxIdleConns(l.maxIdle)
+	db.SetConnMaxLifetime(l.maxLifetime)
+	db.SetConnMaxIdleTime(l.maxIdleTime)
 }
 
 type pragma struct{ name, value string }
 
 // schemes lead from the word before "://" to the dialect.
 var schemes = map[string]func() *dialect{
-	"sqlite":  sqliteDialect,
-	"sqlite3": sqliteDialect,
+	"sqlite": sqliteDialect, "sqlite3": sqliteDialect,
+	"postgres": postgresDialect, "postgresql": postgresDialect, "pg": postgresDialect, "pgx": postgresDialect,
+	"cockroach": postgresDialect, "cockroachdb": postgresDialect, "crdb": postgresDialect,
+	"mysql": mysqlDialect,
 }
 
-// parseDSN understands "memory" and "sqlite://path?parameters" with the parameters
-// of both common drivers. Errors never repeat the DSN: it may hold a password.
+// parseDSN understands "memory" and addresses of the schemes above. Errors never
+// repeat the DSN: it may hold a password.
 func parseDSN(dsn string) (source, error) {
 	if dsn == "memory" {
 		return newSource(sqliteDialect(), "", true, nil)
 	}
 	scheme, rest, ok := strings.Cut(dsn, "://")
-	dialect, known := schemes[scheme]
+	named, known := schemes[scheme]
 	if !ok || !known {
-		return source{}, fmt.Errorf("the DSN has to be \"memory\" or begin with %s", "sqlite://")
+		return source{}, errors.New(`the DSN has to be "memory" or begin with sqlite://, postgres://, cockroach:// or mysql://`)
 	}
+	d := named()
+	s, err := d.parse(rest)
+	s.dialect = d
+	return s, err
+}
+
+// parseSQLite understands "path?parameters" with the parameters of both common
+// drivers.
+func parseSQLite(rest string) (source, error) {
 	path, query, _ := strings.Cut(rest, "?")
 	params, err := url.ParseQuery(query)
 	if err != nil {
@@ -56,13 +82,12 @@ func parseDSN(dsn string) (source, error) {
 		return source{}, errors.New("the DSN's path is malformed")
 	}
 	memory := path == ":memory:" || path == "" || params.Get("mode") == "memory"
-	return newSource(dialect(), path, memory, params)
+	return newSource(nil, path, memory, params)
 }
 
 func newSource(d *dialect, path string, temporary bool, params url.Values) (source, error) {
 	s := source{
 		dialect: d, path: path, temporary: temporary, uri: url.Values{},
-		maxConns: 2 * runtime.NumCPU(), maxIdle: -1,
 		pragmas: []pragma{
 			{"busy_timeout", "5000"},
 			{"journal_mode", "WAL"},
@@ -90,11 +115,12 @@ func newSource(d *dialect, path string, temporary bool, params url.Values) (sour
 }
 
 // readPool takes the parameters of the connection pool out of params.
-func (s *source) readPool(params url.Values) error {
+func (l *poolLimits) readPool(params url.Values) error {
 	if params.Has("pool_min_conns") {
 		return errors.New("pool_min_conns has no meaning for this database")
 	}
-	for key, n := range map[string]*int{"max_conns": &s.maxConns, "max_idle_conns": &s.maxIdle} {
+	l.maxConns, l.maxIdle = 2*runtime.NumCPU(), -1
+	for key, n := range map[string]*int{"max_conns": &l.maxConns, "max_idle_conns": &l.maxIdle} {
 		if v := params.Get(key); v != "" {
 			i, err := strconv.Atoi(v)
 			if err != nil || i < 0 || i == 0 && key == "max_conns" {
@@ -104,10 +130,10 @@ func (s *source) readPool(params url.Values) error {
 		}
 		params.Del(key)
 	}
-	if s.maxIdle < 0 {
-		s.maxIdle = s.maxConns
+	if l.maxIdle < 0 {
+		l.maxIdle = l.maxConns
 	}
-	for key, d := range map[string]*time.Duration{"max_conn_lifetime": &s.maxLifetime, "max_conn_idle_time": &s.maxIdleTime} {
+	for key, d := range map[string]*time.Duration{"max_conn_lifetime": &l.maxLifetime, "max_conn_idle_time": &l.maxIdleTime} {
 		if v := params.Get(key); v != "" {
 			parsed, err := time.ParseDuration(v)
 			if err != nil {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -40,11 +40,13 @@ func (t *Tenant) IdentityByIdentifiers(ctx context.Context, types []identity.Cre
 	typeList, args := padded(types, func(t identity.CredentialType) any { return string(t) })
 	valueList, values := padded(identifiers, func(s string) any { return s })
 	// The first identifier has the smallest rank; unlisted ones cannot match.
-	rank := "CASE k.identifier" + strings.Repeat(" WHEN ? THEN ?", len(values)) + " END"
+	rank := "CASE k.identifier"
 	args = append(append([]any{t.id}, args...), values...)
 	for i, v := range values {
-		args = append(args, v, int64(i))
+		rank += " WHEN ? THEN " + strconv.Itoa(i)
+		args = append(args, v)
 	}
+	rank += " END"
 	args = append(args, t.id)
 	return readIdentity(t.db, t.read(ctx), "i.id = (SELECT k.identity_id FROM credential_identifiers k WHERE k.tenant = ?"+
 		" AND k.type IN ("+typeList+") AND k.identifier IN ("+valueList+") ORDER BY "+rank+" LIMIT 1) AND i.tenant = ?", args...)

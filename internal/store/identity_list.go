@@ -160,7 +160,7 @@ func matching(tenant int64, matches []IdentifierMatch) (string, []any) {
 		}
 	}
 	if branches == nil {
-		return "SELECT NULL", nil
+		return "SELECT identity_id FROM credential_identifiers WHERE 1 = 0", nil
 	}
 	return strings.Join(branches, " UNION ALL "), args
 }

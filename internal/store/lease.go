@@ -17,6 +17,9 @@ func (s *System) AcquireLease(ctx context.Context, name, holder string, now time
 		}
 		n, err = c.exec("INSERT INTO leases (name, holder, expires_at) VALUES (?, ?, ?)"+s.db.dialect.insertNew,
 			name, holder, micros(now.Add(ttl)))
+		if err != nil && s.db.dialect.unique(err) {
+			n, err = 0, nil
+		}
 		held = n > 0
 		return err
 	})

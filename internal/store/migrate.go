@@ -24,11 +24,17 @@ type Migration struct {
 
 // Migrate brings the schema up to date. There is no way back. Several processes may
 // migrate one database at once: a migration is one transaction that only one of
-// them can commit, and the others find it done.
+// them can commit, or is done under a lock, and the others find it done.
 func (db *DB) Migrate(ctx context.Context) error {
-	return db.withMigrations(func(p *goose.Provider) error {
+	return db.withMigrations(func(p *goose.Provider, c *sql.DB) (err error) {
+		if lock := db.dialect.lockMigrations; lock != nil {
+			unlock, err := lock(ctx, c)
+			if err != nil {
+				return fmt.Errorf("waiting for others who migrate: %w", err)
+			}
+			defer func() { err = errors.Join(err, unlock()) }()
+		}
 		const attempts = 10
-		var err error
 		for range attempts {
 			if _, err = p.Up(ctx); err == nil {
 				return nil
@@ -37,7 +43,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 				return ctx.Err()
 			}
 			var partial *goose.PartialError
-			if !errors.As(err, &partial) && !isBusy(err) {
+			if !errors.As(err, &partial) && !db.dialect.raced(err) {
 				break
 			}
 		}
@@ -48,7 +54,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 // Status lists all migrations, oldest first.
 func (db *DB) Status(ctx context.Context) ([]Migration, error) {
 	var list []Migration
-	err := db.withMigrations(func(p *goose.Provider) error {
+	err := db.withMigrations(func(p *goose.Provider, _ *sql.DB) error {
 		status, err := p.Status(ctx)
 		if err != nil {
 			return fmt.Errorf("reading the schema's version: %w", err)
@@ -72,14 +78,13 @@ func (db *DB) Pending(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// withMigrations opens a connection of its own for the time of fn. Its transactions
-// take the write lock when they begin, so that two of them cannot interleave.
-func (db *DB) withMigrations(fn func(*goose.Provider) error) (err error) {
+// withMigrations opens a connection of its own for the time of fn.
+func (db *DB) withMigrations(fn func(*goose.Provider, *sql.DB) error) (err error) {
 	folder, err := fs.Sub(migrations, "migrations/"+db.dialect.name)
 	if err != nil {
 		return err
 	}
-	conn, err := db.migrationPool()
+	conn, err := db.dialect.migrations(db)
 	if err != nil {
 		return err
 	}
@@ -89,9 +94,5 @@ func (db *DB) withMigrations(fn func(*goose.Provider) error) (err error) {
 	if err != nil {
 		return fmt.Errorf("reading the migrations: %w", err)
 	}
-	return fn(p)
-}
-
-func (db *DB) migrationPool() (*sql.DB, error) {
-	return openSQLitePool(db.source.sqliteDSN(true)+"&_txlock=immediate", 1)
+	return fn(p, conn)
 }

@@ -107,32 +107,67 @@ func (t *Tenant) Consume(ctx context.Context, purpose, subject string, keys [][]
 
 func (x *Tx) consume(purpose, subject string, keys [][]byte, now time.Time) (Consumption, error) {
 	in, keyArgs := padded(keys, func(k []byte) any { return k })
-	args := append(append([]any{}, keyArgs...), micros(now), x.tenant, purpose, subject, micros(now))
-	query := "UPDATE one_time SET attempts = attempts + 1, consumed_at = CASE WHEN key_hash IN (" + in + ") THEN ? END " +
-		"WHERE tenant = ? AND purpose = ? AND subject = ? AND " + live
+	where := "tenant = ? AND purpose = ? AND subject = ? AND " + live
+	whereArgs := []any{x.tenant, purpose, subject, micros(now)}
 	if subject == "" {
-		query, args = query+" AND key_hash IN ("+in+")", append(args, keyArgs...)
+		where, whereArgs = where+" AND key_hash IN ("+in+")", append(whereArgs, keyArgs...)
 	}
 	c := Consumption{Outcome: Unknown}
-	err := x.c.query(query+" RETURNING consumed_at IS NOT NULL, payload, attempts, max_attempts", args, func(rows *sql.Rows) error {
-		var won bool
-		var payload []byte
-		var attempts, allowed int
-		if err := rows.Scan(&won, &payload, &attempts, &allowed); err != nil {
-			return err
-		}
+	counted := func(won bool, payload []byte, attempts, allowed int) {
 		if c.Outcome != Consumed {
 			c = Consumption{Outcome: Wrong, Attempts: attempts, Left: left(attempts, allowed)}
 		}
 		if won {
 			c.Outcome, c.Payload = Consumed, payload
 		}
-		return nil
-	})
+	}
+	count := x.countReturning
+	if !x.db.dialect.returning {
+		count = x.countLocked
+	}
+	err := count(in, keyArgs, where, whereArgs, now, counted)
 	if err != nil || c.Outcome != Unknown {
 		return c, err
 	}
 	return x.refusal(purpose, subject, keys, now)
+}
+
+// countReturning counts a submission and consumes what it hits, in one statement
+// that tells both.
+func (x *Tx) countReturning(in string, keys []any, where string, whereArgs []any, now time.Time, counted func(won bool, payload []byte, attempts, allowed int)) error {
+	args := append(append(append([]any{}, keys...), micros(now)), whereArgs...)
+	return x.c.query("UPDATE one_time SET attempts = attempts + 1, consumed_at = CASE WHEN key_hash IN ("+in+") THEN CAST(? AS BIGINT) END WHERE "+where+
+		" RETURNING consumed_at IS NOT NULL, payload, attempts, max_attempts", args, func(rows *sql.Rows) error {
+		var won bool
+		var payload []byte
+		var attempts, allowed int
+		if err := rows.Scan(&won, &payload, &attempts, &allowed); err != nil {
+			return err
+		}
+		counted(won, payload, attempts, allowed)
+		return nil
+	})
+}
+
+// countLocked does the same with the rows locked between reading and counting.
+func (x *Tx) countLocked(in string, keys []any, where string, whereArgs []any, now time.Time, counted func(won bool, payload []byte, attempts, allowed int)) error {
+	args := append(append([]any{}, keys...), whereArgs...)
+	err := x.c.query("SELECT key_hash IN ("+in+"), payload, attempts, max_attempts FROM one_time WHERE "+where+x.db.dialect.lockRow, args, func(rows *sql.Rows) error {
+		var won bool
+		var payload []byte
+		var attempts, allowed int
+		if err := rows.Scan(&won, &payload, &attempts, &allowed); err != nil {
+			return err
+		}
+		counted(won, payload, attempts+1, allowed)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	args = append(append(append([]any{}, keys...), micros(now)), whereArgs...)
+	_, err = x.c.exec("UPDATE one_time SET attempts = attempts + 1, consumed_at = CASE WHEN key_hash IN ("+in+") THEN ? END WHERE "+where, args...)
+	return err
 }
 
 // Spend marks as used what nobody put here before: a challenge that a signature

@@ -106,7 +106,7 @@ func (s *System) due(c conn, status string, now time.Time, limit int) (found []M
 	if limit <= 0 {
 		return nil, nil
 	}
-	err = c.query("SELECT "+messageColumns+" FROM messages WHERE status = ? AND next_at <= ? ORDER BY next_at LIMIT ?"+s.db.dialect.lockRow,
+	err = c.query("SELECT "+messageColumns+" FROM messages WHERE status = ? AND next_at <= ? ORDER BY next_at LIMIT ?"+s.db.dialect.lockFree,
 		[]any{status, micros(now), int64(limit)}, func(rows *sql.Rows) error {
 			m, err := scanMessage(rows)
 			found = append(found, m)

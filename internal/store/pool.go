@@ -24,6 +24,14 @@ type pool struct {
 	statements map[string]*sql.Stmt
 }
 
+// bound is a text with the database's own placeholders.
+func (d *dialect) bound(query string) string {
+	if d.rebind == nil {
+		return query
+	}
+	return d.rebind(query)
+}
+
 func newPool(db *sql.DB, d *dialect, stats *counters) *pool {
 	return &pool{db: db, dialect: d, stats: stats, statements: map[string]*sql.Stmt{}}
 }
@@ -42,12 +50,8 @@ func (p *pool) prepared(query string) (stmt *sql.Stmt, release func() error, err
 	if ok {
 		return stmt, keep, nil
 	}
-	text := query
-	if p.dialect.rebind != nil {
-		text = p.dialect.rebind(query)
-	}
 	// A statement outlives the request that needed it first.
-	if stmt, err = p.db.PrepareContext(context.Background(), text); err != nil {
+	if stmt, err = p.db.PrepareContext(context.Background(), p.dialect.bound(query)); err != nil {
 		return nil, nil, err
 	}
 	if full {
@@ -78,11 +82,18 @@ func (r reader) query(query string, args []any, each func(*sql.Rows) error) erro
 	if r.dialect.unwaited {
 		ctx = context.WithoutCancel(ctx)
 	}
+	r.stats.statements.Add(1)
+	if !r.dialect.prepares {
+		rows, err := r.db.QueryContext(ctx, r.dialect.bound(query), args...)
+		if err == nil {
+			err = eachRow(rows, each)
+		}
+		return r.dialect.public(err)
+	}
 	stmt, release, err := r.prepared(query)
 	if err != nil {
 		return r.dialect.public(err)
 	}
-	r.stats.statements.Add(1)
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err == nil {
 		err = eachRow(rows, each)

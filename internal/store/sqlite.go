@@ -19,15 +19,22 @@ func sqliteDialect() *dialect {
 	return &dialect{
 		name:       "sqlite",
 		goose:      goose.DialectSQLite3,
+		parse:      parseSQLite,
 		open:       openSQLite,
+		migrations: sqliteMigrations,
 		idText:     func(column string) string { return "hex(" + column + ")" },
 		jsonRows:   sqliteJSONRows,
 		insertNew:  " ON CONFLICT DO NOTHING",
-		deleteSome: sqliteDeleteSome,
+		insertOver: " ON CONFLICT DO NOTHING",
+		some:       someByKey,
+		returning:  true,
 		unwaited:   true,
+		prepares:   true,
 		unique:     isUnique,
 		orphan:     func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY },
 		intact:     sqliteIntact,
+		again:      isBusy,
+		raced:      isBusy,
 		public:     sqlitePublic,
 	}
 }
@@ -53,11 +60,15 @@ func openSQLite(ctx context.Context, db *DB, queue int) error {
 	if err != nil {
 		return err
 	}
-	reads.SetMaxIdleConns(db.source.maxIdle)
-	reads.SetConnMaxLifetime(db.source.maxLifetime)
-	reads.SetConnMaxIdleTime(db.source.maxIdleTime)
+	db.source.limit(reads)
 	db.reads = newPool(reads, db.dialect, &db.stats)
 	return nil
+}
+
+// sqliteMigrations gives a connection whose transactions take the write lock when
+// they begin, so that two of them cannot interleave.
+func sqliteMigrations(db *DB) (*sql.DB, error) {
+	return openSQLitePool(db.source.sqliteDSN(true)+"&_txlock=immediate", 1)
 }
 
 func openSQLitePool(dsn string, size int) (*sql.DB, error) {
@@ -82,9 +93,9 @@ func sqliteJSONRows(fields ...string) string {
 	return "json_group_array(json_object(" + strings.Join(parts, ", ") + "))"
 }
 
-func sqliteDeleteSome(table, key, condition string) string {
-	return "DELETE FROM " + table + " WHERE (" + key + ") IN (SELECT " + key + " FROM " + table +
-		" WHERE " + condition + " LIMIT ?)"
+// someByKey is dialect.some as most databases understand it.
+func someByKey(table, key, condition string) string {
+	return "(" + key + ") IN (SELECT " + key + " FROM " + table + " WHERE " + condition + " LIMIT ?)"
 }
 
 // sqliteCode is the extended result code of an error, 0 for others' errors.

@@ -34,7 +34,7 @@ const DefaultTenant TenantID = 1
 // Options say which database to open and with what.
 type Options struct {
 	// DSN names the database: "memory" for a private temporary file that is deleted
-	// on Close, or a "sqlite://" address.
+	// on Close, or a "sqlite://", "postgres://", "cockroach://" or "mysql://" address.
 	DSN string
 	// Clock gives created_at and updated_at; nil for the system's.
 	Clock clock.Clock
@@ -116,7 +116,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-// Dialect is the name of the database in use: "sqlite".
+// Dialect is the name of the kind of database in use: "sqlite", "postgres", "mysql".
 func (db *DB) Dialect() string { return db.dialect.name }
 
 // Warnings are sentences for the operator about parts of the DSN that have no

@@ -35,18 +35,18 @@ func (d *dialect) childColumns(table, parent string, fields ...string) string {
 func newTexts(d *dialect) *texts {
 	const ofIdentity = "c.tenant = i.tenant AND c.identity_id = i.id"
 	const ofSession = "c.tenant = s.tenant AND c.session_id = s.id"
-	id := d.idText("c.id")
+	id, text := d.idText("c.id"), func(column string) string { return d.asText("c." + column) }
 	verifiable := d.childColumns("verifiable_addresses", ofIdentity,
-		"id", id, "via", "c.via", "value", "c.value", "verified", "c.verified", "verified_at", "c.verified_at",
-		"status", "c.status", "created_at", "c.created_at", "updated_at", "c.updated_at")
+		"id", id, "via", text("via"), "value", text("value"), "verified", "c.verified", "verified_at", "c.verified_at",
+		"status", text("status"), "created_at", "c.created_at", "updated_at", "c.updated_at")
 	recovery := d.childColumns("recovery_addresses", ofIdentity,
-		"id", id, "via", "c.via", "value", "c.value", "created_at", "c.created_at", "updated_at", "c.updated_at")
+		"id", id, "via", text("via"), "value", text("value"), "created_at", "c.created_at", "updated_at", "c.updated_at")
 	credentials := d.childColumns("credentials", ofIdentity,
-		"id", id, "type", "c.type", "config", "c.config", "version", "c.version",
+		"id", id, "type", text("type"), "config", text("config"), "version", "c.version",
 		"created_at", "c.created_at", "updated_at", "c.updated_at")
-	identifiers := d.childColumns("credential_identifiers", ofIdentity, "type", "c.type", "identifier", "c.identifier")
+	identifiers := d.childColumns("credential_identifiers", ofIdentity, "type", text("type"), "identifier", text("identifier"))
 	devices := d.childColumns("session_devices", ofSession,
-		"id", id, "ip_address", "c.ip_address", "user_agent", "c.user_agent", "location", "c.location")
+		"id", id, "ip_address", text("ip_address"), "user_agent", text("user_agent"), "location", text("location"))
 
 	const joined = " FROM sessions s JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id WHERE "
 	addresses := ", " + verifiable + ", " + recovery
@@ -64,7 +64,7 @@ func newTexts(d *dialect) *texts {
 		" JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id WHERE t.tenant = ? AND t.hash = ?"
 	t.inserters(d)
 	for _, e := range expiring {
-		t.sweeps = append(t.sweeps, d.deleteSome(e.table, e.key, e.condition))
+		t.sweeps = append(t.sweeps, "DELETE FROM "+e.table+" WHERE "+d.some(e.table, e.key, e.condition))
 	}
 	return t
 }
@@ -77,8 +77,8 @@ func (t *texts) inserters(d *dialect) {
 	t.verifiable = newInserter("verifiable_addresses", "tenant, identity_id, id, via, value, verified, verified_at, "+
 		"status, created_at, updated_at", d.insertNew)
 	t.recovery = newInserter("recovery_addresses", "tenant, identity_id, id, via, value, created_at, updated_at", d.insertNew)
-	t.traits = newInserter("identity_traits", "tenant, name, value, identity_id", d.insertNew)
-	t.traitEnds = newInserter("identity_trait_ends", "tenant, name, value, identity_id", d.insertNew)
+	t.traits = newInserter("identity_traits", "tenant, name, value, identity_id", d.insertOver)
+	t.traitEnds = newInserter("identity_trait_ends", "tenant, name, value, identity_id", d.insertOver)
 	t.sessions = newInserter("sessions", "tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, "+
 		"expires_at, last_used_at, created_at, updated_at", "")
 	t.tokens = newInserter("session_tokens", "tenant, hash, session_id, created_at", "")

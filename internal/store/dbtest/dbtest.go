@@ -1,0 +1,218 @@
+// Package dbtest owns the database servers that tests run against: a PostgreSQL and
+// a MariaDB of this machine, each in a temporary folder, on loopback, without any
+// promise of durability, and gone with the test.
+//
+// A test that finds no server is skipped by name. A server that is there and does
+// not start is a failure.
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the drivers by name
+	_ "github.com/jackc/pgx/v5/stdlib"
+)
+
+// Server is one database server that runs. Its databases end with it.
+type Server struct {
+	driver  string
+	admin   string // the driver's address of a database that is always there
+	address func(database string) string
+	made    int
+
+	process *exec.Cmd
+	gone    chan struct{}
+}
+
+// startsWithin is how long a server may take, on a slow and busy machine.
+const startsWithin = 90 * time.Second
+
+// Postgres starts a PostgreSQL with the settings given, each as name=value.
+func Postgres(t testing.TB, settings ...string) *Server {
+	t.Helper()
+	initdb, postgres := find("initdb", "/usr/lib/postgresql/*/bin"), find("postgres", "/usr/lib/postgresql/*/bin")
+	if initdb == "" || postgres == "" {
+		t.Skip("needs PostgreSQL: Debian's package is postgresql")
+	}
+	as, dir := owner(t, "postgres")
+	data := filepath.Join(dir, "data")
+	run(t, as, initdb, "-D", data, "-U", "cardea", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	port := freePort(t)
+	args := []string{"-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir,
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	address := func(database string) string {
+		return "postgres://cardea@127.0.0.1:" + port + "/" + database + "?sslmode=disable"
+	}
+	s := &Server{driver: "pgx", admin: address("postgres"), address: address}
+	s.start(t, as, postgres, args...)
+	return s
+}
+
+// MariaDB starts a MariaDB.
+func MariaDB(t testing.TB) *Server {
+	t.Helper()
+	install, mariadbd := find("mariadb-install-db", "/usr/bin"), find("mariadbd", "/usr/sbin")
+	if install == "" || mariadbd == "" {
+		t.Skip("needs MariaDB: Debian's package is mariadb-server")
+	}
+	as, dir := owner(t, "mysql")
+	data := filepath.Join(dir, "data")
+	run(t, as, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
+	port := freePort(t)
+	address := func(database string) string { return "root@tcp(127.0.0.1:" + port + ")/" + database }
+	s := &Server{driver: "mysql", admin: address("mysql"), address: func(database string) string { return "mysql://" + address(database) }}
+	s.start(t, as, mariadbd, "--no-defaults", "--datadir="+data, "--port="+port, "--bind-address=127.0.0.1",
+		"--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"), "--skip-log-bin", "--max-connections=200",
+		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M")
+	return s
+}
+
+// Database makes an empty database and gives its DSN.
+func (s *Server) Database(t testing.TB) (dsn string) {
+	t.Helper()
+	s.made++
+	name := "cardea" + strconv.Itoa(s.made)
+	db := s.connect(t)
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	return s.address(name)
+}
+
+func (s *Server) connect(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(s.driver, s.admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// start starts the server and waits until it answers.
+func (s *Server) start(t testing.TB, as identity, name string, args ...string) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(t.TempDir(), "server.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.process, s.gone = exec.Command(name, args...), make(chan struct{})
+	s.process.Stdout, s.process.Stderr = log, log
+	as.apply(s.process)
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.gone)
+		_ = s.process.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = s.process.Process.Kill()
+		<-s.gone
+		_ = log.Close()
+	})
+	if err := s.answers(t); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		t.Fatalf("%s does not answer: %v\n%s", filepath.Base(name), err, said)
+	}
+}
+
+func (s *Server) answers(t testing.TB) error {
+	t.Helper()
+	db := s.connect(t)
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), startsWithin)
+	defer cancel()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-poll.C:
+		case <-s.gone:
+			return errors.Join(errors.New("it has ended"), err)
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// find looks for a program, in the path and where Debian puts it.
+func find(name, folder string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	found, _ := filepath.Glob(filepath.Join(folder, name))
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+// owner gives who runs a server, and a folder of theirs. Servers refuse to be root,
+// so that a test of root's runs them as the user of their package.
+func owner(t testing.TB, name string) (as identity, dir string) {
+	t.Helper()
+	// Not t.TempDir: the paths of sockets are short, and its parents are the tester's.
+	dir, err := os.MkdirTemp("", "cardea-db-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if os.Getuid() != 0 {
+		return as, dir
+	}
+	who, err := user.Lookup(name)
+	if err != nil {
+		t.Skipf("needs the user %s: servers do not run as root", name)
+	}
+	uid, err1 := strconv.ParseUint(who.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(who.Gid, 10, 32)
+	if err := errors.Join(err1, err2, os.Chown(dir, int(uid), int(gid))); err != nil {
+		t.Fatal(err)
+	}
+	return identity{other: true, uid: uint32(uid), gid: uint32(gid), home: dir}, dir
+}
+
+// identity is who runs a process; zero for whoever runs the test.
+type identity struct {
+	other    bool
+	uid, gid uint32
+	home     string
+}
+
+func run(t testing.TB, as identity, name string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	as.apply(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", filepath.Base(name), err, out)
+	}
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return fmt.Sprint(ln.Addr().(*net.TCPAddr).Port)
+}

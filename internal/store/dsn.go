@@ -19,9 +19,9 @@ import (
 type source struct {
 	dialect   *dialect
 	connector driver.Connector // of a database server
-	temporary bool       // the file is made by Open and deleted by Close
-	path      string     // of the SQLite file
-	uri       url.Values // parameters that SQLite's URI parser reads
+	temporary bool             // the file is made by Open and deleted by Close
+	path      string           // of the SQLite file
+	uri       url.Values       // parameters that SQLite's URI parser reads
 	pragmas   []pragma
 
 	poolLimits

@@ -61,6 +61,8 @@ func TestDSNsThatCannotBeMeantAreRefusedWithoutRepeatingThem(t *testing.T) {
 	for _, dsn := range []string{
 		"", "x.db", "oracle://u:secret@h/db", "sqlite://x?pool_min_conns=1", "sqlite://x?max_conns=secret",
 		"sqlite://x?max_conns=0", "sqlite://x?max_conn_lifetime=secret", "sqlite://x?%zz=secret", "sqlite://%zzsecret",
+		"postgres://u:secret@h:port/d", "postgres://h/d?pool_min_conns=1", "postgres://u:secret@h/d?sslmode=secret",
+		"mysql://u:secret@h", "mysql://u:secret@tcp(h)/", "mysql://u@tcp(h)/d?parseTime=secret",
 	} {
 		if _, err := parseDSN(dsn); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want a refusal that does not repeat it", dsn, err)

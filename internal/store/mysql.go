@@ -55,11 +55,12 @@ func parseMySQL(rest string) (source, error) {
 	if err != nil || config.DBName == "" {
 		return s, errors.New("the DSN is no address of a MySQL database")
 	}
-	config.ClientFoundRows = true    // an UPDATE that changes nothing has found its row
-	config.InterpolateParams = true  // one round trip for a statement instead of three
-	config.MultiStatements = false   // nobody appends a statement
-	config.ParseTime = true          // for the time at which a migration was applied
-	config.Collation = "utf8mb4_bin" // text goes as UTF-8
+	config.ClientFoundRows = true      // an UPDATE that changes nothing has found its row
+	config.InterpolateParams = true    // one round trip for a statement instead of three
+	config.MultiStatements = false     // nobody appends a statement
+	config.ParseTime = true            // for the time at which a migration was applied
+	config.Collation = "utf8mb4_bin"   // text goes as UTF-8
+	config.Logger = &mysql.NopLogger{} // errors are returned
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return s, errors.New("the DSN is no address of a MySQL database")

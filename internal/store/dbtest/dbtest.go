@@ -1,6 +1,6 @@
 // Package dbtest owns the database servers that tests run against: a PostgreSQL and
-// a MariaDB of this machine, each in a temporary folder, on loopback, without any
-// promise of durability, and gone with the test.
+// a MariaDB of this machine, each in a temporary folder, on loopback, whose
+// files survive their end but not the machine's, and gone with the test.
 //
 // A test that finds no server is skipped by name. A server that is there and does
 // not start is a failure.
@@ -17,6 +17,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,6 +32,9 @@ type Server struct {
 	address func(database string) string
 	made    int
 
+	as      identity
+	command []string
+	power   os.Signal // ends the server and all of its processes at once
 	process *exec.Cmd
 	gone    chan struct{}
 }
@@ -50,15 +54,16 @@ func Postgres(t testing.TB, settings ...string) *Server {
 	run(t, as, initdb, "-D", data, "-U", "cardea", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	port := freePort(t)
 	args := []string{"-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir,
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"}
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"}
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
 	address := func(database string) string {
 		return "postgres://cardea@127.0.0.1:" + port + "/" + database + "?sslmode=disable"
 	}
-	s := &Server{driver: "pgx", admin: address("postgres"), address: address}
-	s.start(t, as, postgres, args...)
+	s := &Server{driver: "pgx", admin: address("postgres"), address: address, as: as, command: append([]string{postgres}, args...),
+		power: syscall.SIGQUIT} // killed, it would leave processes behind that keep its files busy
+	s.Start(t)
 	return s
 }
 
@@ -73,11 +78,13 @@ func MariaDB(t testing.TB) *Server {
 	data := filepath.Join(dir, "data")
 	run(t, as, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 	port := freePort(t)
-	address := func(database string) string { return "root@tcp(127.0.0.1:" + port + ")/" + database }
-	s := &Server{driver: "mysql", admin: address("mysql"), address: func(database string) string { return "mysql://" + address(database) }}
-	s.start(t, as, mariadbd, "--no-defaults", "--datadir="+data, "--port="+port, "--bind-address=127.0.0.1",
-		"--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"), "--skip-log-bin", "--max-connections=200",
-		"--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M")
+	address := func(database string) string { return "root@tcp(127.0.0.1:" + port + ")/" + database + "?timeout=30s" }
+	s := &Server{driver: "mysql", admin: address("mysql"), as: as, power: os.Kill,
+		address: func(database string) string { return "mysql://" + address(database) }}
+	s.command = []string{mariadbd, "--no-defaults", "--datadir=" + data, "--port=" + port, "--bind-address=127.0.0.1",
+		"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid"), "--skip-log-bin", "--max-connections=200",
+		"--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"}
+	s.Start(t)
 	return s
 }
 
@@ -103,32 +110,36 @@ func (s *Server) connect(t testing.TB) *sql.DB {
 	return db
 }
 
-// start starts the server and waits until it answers.
-func (s *Server) start(t testing.TB, as identity, name string, args ...string) {
+// Start starts the server, again after Stop, and waits until it answers.
+func (s *Server) Start(t testing.TB) {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), "server.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.process, s.gone = exec.Command(name, args...), make(chan struct{})
+	s.process, s.gone = exec.Command(s.command[0], s.command[1:]...), make(chan struct{})
 	s.process.Stdout, s.process.Stderr = log, log
-	as.apply(s.process)
+	s.as.apply(s.process)
 	if err := s.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() {
-		defer close(s.gone)
+	go func(gone chan struct{}) {
+		defer close(gone)
 		_ = s.process.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = s.process.Process.Kill()
-		<-s.gone
 		_ = log.Close()
-	})
+	}(s.gone)
+	t.Cleanup(s.Stop)
 	if err := s.answers(t); err != nil {
 		said, _ := os.ReadFile(log.Name())
-		t.Fatalf("%s does not answer: %v\n%s", filepath.Base(name), err, said)
+		t.Fatalf("%s does not answer: %v\n%s", filepath.Base(s.command[0]), err, said)
 	}
+}
+
+// Stop ends the server at once, as a loss of power would. What it had acknowledged
+// is still there when it starts again: the files are the system's.
+func (s *Server) Stop() {
+	_ = s.process.Process.Signal(s.power)
+	<-s.gone
 }
 
 func (s *Server) answers(t testing.TB) error {

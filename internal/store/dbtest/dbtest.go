@@ -33,6 +33,7 @@ type Server struct {
 	made    int
 
 	as      identity
+	dir     string
 	command []string
 	power   os.Signal // ends the server and all of its processes at once
 	process *exec.Cmd
@@ -61,9 +62,10 @@ func Postgres(t testing.TB, settings ...string) *Server {
 	address := func(database string) string {
 		return "postgres://cardea@127.0.0.1:" + port + "/" + database + "?sslmode=disable"
 	}
-	s := &Server{driver: "pgx", admin: address("postgres"), address: address, as: as, command: append([]string{postgres}, args...),
+	s := &Server{driver: "pgx", admin: address("postgres"), address: address, as: as, dir: dir, command: append([]string{postgres}, args...),
 		power: syscall.SIGQUIT} // killed, it would leave processes behind that keep its files busy
 	s.Start(t)
+	t.Cleanup(s.Stop)
 	return s
 }
 
@@ -79,12 +81,13 @@ func MariaDB(t testing.TB) *Server {
 	run(t, as, install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db")
 	port := freePort(t)
 	address := func(database string) string { return "root@tcp(127.0.0.1:" + port + ")/" + database + "?timeout=30s" }
-	s := &Server{driver: "mysql", admin: address("mysql"), as: as, power: os.Kill,
+	s := &Server{driver: "mysql", admin: address("mysql"), as: as, dir: dir, power: os.Kill,
 		address: func(database string) string { return "mysql://" + address(database) }}
 	s.command = []string{mariadbd, "--no-defaults", "--datadir=" + data, "--port=" + port, "--bind-address=127.0.0.1",
 		"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid"), "--skip-log-bin", "--max-connections=200",
 		"--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"}
 	s.Start(t)
+	t.Cleanup(s.Stop)
 	return s
 }
 
@@ -113,7 +116,7 @@ func (s *Server) connect(t testing.TB) *sql.DB {
 // Start starts the server, again after Stop, and waits until it answers.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "server.log"))
+	log, err := os.Create(filepath.Join(s.dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +131,6 @@ func (s *Server) Start(t testing.TB) {
 		_ = s.process.Wait()
 		_ = log.Close()
 	}(s.gone)
-	t.Cleanup(s.Stop)
 	if err := s.answers(t); err != nil {
 		said, _ := os.ReadFile(log.Name())
 		t.Fatalf("%s does not answer: %v\n%s", filepath.Base(s.command[0]), err, said)

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -97,8 +96,12 @@ func (w *txWriter) attempt(ctx context.Context, fn func(conn) error) error {
 		}
 	}()
 	c := &txConn{ctx: ctx, tx: tx, w: w}
-	if err := call(fn, c); err != nil || c.lost != nil {
-		return errors.Join(c.lost, err)
+	err = call(fn, c)
+	if c.lost != nil {
+		return c.lost // whatever fn made of it
+	}
+	if err != nil {
+		return err
 	}
 	done = true
 	return tx.Commit()

@@ -157,7 +157,7 @@ func failedTransaction(t *testing.T, s *dbtest.Server) {
 			return mine
 		})
 	}
-	if err := write(func() {}); !errors.Is(err, mine) {
+	if err := write(func() {}); err != mine { //nolint:errorlint // callers compare
 		t.Errorf("got %v, want the function's own failure", err)
 	}
 	var panicked *PanicError

@@ -21,11 +21,9 @@ type txWriter struct {
 }
 
 const (
-	// attempts bounds how often a transaction is run again.
-	attempts = 20
 	// longestPause is the longest time between two attempts.
 	longestPause = 50 * time.Millisecond
-	// longestWrite bounds a transaction whose caller sets no deadline.
+	// longestWrite bounds a write whose caller sets no deadline, all attempts together.
 	longestWrite = 30 * time.Second
 )
 
@@ -55,7 +53,7 @@ func (w *txWriter) write(ctx context.Context, fn func(conn) error) error {
 			w.stats.commits.Add(1)
 			return nil
 		}
-		if !w.dialect.again(err) || n == attempts || pause(ctx, n) != nil {
+		if !w.dialect.again(err) || pause(inner, n) != nil {
 			return w.dialect.public(err)
 		}
 	}

@@ -44,6 +44,8 @@ type Options struct {
 	// Config is laid over the test configuration: YAML, with the same keys as a
 	// configuration file.
 	Config string
+	// Pages leaves all journeys to the built-in pages.
+	Pages bool
 	// BreachURL is a breached-password range service; "" switches the lookup off.
 	BreachURL string
 	// DSN is the database; "" is a private one that goes with the test.
@@ -100,6 +102,12 @@ func New(t testing.TB, o Options) *Server {
 // config is the configuration of every test: cheap hashes, a session after
 // registration, journeys that lead back here.
 func (s *Server) config(o Options) string {
+	pages := func(name string) string {
+		if o.Pages {
+			return ""
+		}
+		return fmt.Sprintf("ui_url: %q", "https://ui.cardea.test/"+name)
+	}
 	return fmt.Sprintf(`
 dsn: %q
 serve:
@@ -116,16 +124,17 @@ selfservice:
   allowed_return_urls: ["https://app.cardea.test/inside"]
   methods: {password: {config: {haveibeenpwned_enabled: %t}}}
   flows:
-    error: {ui_url: "https://ui.cardea.test/error"}
-    login: {ui_url: "https://ui.cardea.test/login"}
+    error: {%s}
+    login: {%s}
     registration:
-      ui_url: "https://ui.cardea.test/registration"
       style: unified
       after: {password: {hooks: [{hook: session}]}}
-    settings: {ui_url: "https://ui.cardea.test/settings"}
-    recovery: {ui_url: "https://ui.cardea.test/recovery"}
-    verification: {ui_url: "https://ui.cardea.test/verification"}
-`, o.DSN, s.PublicURL+"/", s.AdminURL+"/", "base64://"+encode(Schema), "https://ui.cardea.test/home", o.BreachURL != "")
+      %s
+    settings: {%s}
+    recovery: {%s}
+    verification: {%s}
+`, o.DSN, s.PublicURL+"/", s.AdminURL+"/", "base64://"+encode(Schema), "https://ui.cardea.test/home", o.BreachURL != "",
+		pages("error"), pages("login"), pages("registration"), pages("settings"), pages("recovery"), pages("verification"))
 }
 
 func write(t testing.TB, dir, name, text string) string {

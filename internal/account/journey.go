@@ -21,8 +21,13 @@ func (p *Pages) journey(v *visit, k flow.Kind) error {
 	case v.query.Get("flow") == "":
 		v.redirect(v.start(k, v.startQuery()))
 		return nil
+	case takesToken(k) && v.linked(linkToken) != "":
+		return p.confirmLink(v, k, v.linked(linkToken))
 	}
 	shown, err := p.journeys.Page(v.request, k, v.query.Get("flow"))
+	if fault := problem.As(err); fault != nil && fault.Status == http.StatusForbidden && v.linked(linkCode) != "" {
+		return p.elsewhere(v, k)
+	}
 	if err != nil {
 		return p.startAfresh(v, k, err)
 	}
@@ -80,6 +85,7 @@ type journeyPage struct {
 func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	f := shown.Flow
 	container := v.locale.Localize(shown.UI)
+	fillIn(container.Nodes, v.linked(linkCode))
 	view := journeyPage{
 		frame: p.frame(v, v.words.Text(titleOf(f))),
 		Check: v.words.Text("errors.fields"),

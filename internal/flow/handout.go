@@ -93,6 +93,6 @@ func (e *Engine) HandOutRecovery(ctx context.Context, h HandOut) (*HandedOut, er
 	secret := w.Effects.Codes.List[0].Digits
 	return &HandedOut{
 		Page: r.uiURL(Recovery, r.flow.ID), Secret: secret, ExpiresAt: r.flow.ExpiresAt,
-		Link: r.Public("self-service/recovery", url.Values{"flow": {r.flow.ID.String()}, "token": {secret}}),
+		Link: r.LinkTo(r.flow, "token", secret),
 	}, nil
 }

@@ -177,6 +177,7 @@ type Step struct {
 	try     func(context.Context, *Exec, Back) any
 	send    func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
 	usable  func(*Setup, *identity.Identity) bool
+	opens   bool // a link does something else than the form
 }
 
 // Of makes a step out of a typed one. The input's shape is derived once, here.
@@ -203,7 +204,7 @@ func Of[In any](t Typed[In]) *Step {
 	}
 	s.open = s.submit
 	if t.Open != nil {
-		s.open = bound(t.Open)
+		s.open, s.opens = bound(t.Open), true
 	}
 	if s.render == nil {
 		s.render = func(context.Context, View) (ui.Nodes, error) { return nil, nil }

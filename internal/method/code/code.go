@@ -30,8 +30,9 @@ func passwordless(s *flow.Setup) bool { return settings(s).Enabled && settings(s
 
 func asSecondFactor(s *flow.Setup) bool { return settings(s).Enabled && settings(s).MFAEnabled }
 
-// letter is a message with a code: its type and the name of the code in its data.
-type letter struct{ template, field string }
+// letter is a message with a code: its type, and the names of the code and of the
+// address of its screen in its data.
+type letter struct{ template, code, link string }
 
 // issue makes a code for each address, and the messages that carry them.
 func issue(x *flow.Exec, purpose string, l letter, to []identity.Address, i *identity.Identity) flow.Effects {
@@ -44,7 +45,10 @@ func issue(x *flow.Exec, purpose string, l letter, to []identity.Address, i *ide
 		}
 		codes.List = append(codes.List, c)
 		o := x.Letter(l.template, address).About(x.Setup, i, settings(x.Setup).Config.Lifespan)
-		o.Data[l.field], o.Headers = c.Digits, x.Headers
+		o.Data[l.code], o.Headers = c.Digits, x.Headers
+		if to := x.Setup.ScreenWith(x.Flow, c.Digits); to != "" && address.Via == identity.Email {
+			o.Data[l.link] = to
+		}
 		effects.Messages = append(effects.Messages, o)
 	}
 	effects.Codes = codes

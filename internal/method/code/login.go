@@ -194,7 +194,7 @@ func sendLoginTo(_ context.Context, x *flow.Exec, typed identity.Address, i *ide
 
 // dispatch sends codes to addresses of an account.
 func dispatch(x *flow.Exec, facts loginFacts, to []identity.Address, i *identity.Identity, typed string) flow.Await {
-	return sent(x, facts, issue(x, loginPurpose, letter{"login_code_valid", "login_code"}, to, i), typed)
+	return sent(x, facts, issue(x, loginPurpose, letter{"login_code_valid", "login_code", "login_url"}, to, i), typed)
 }
 
 // sent shows the screen on which the code is entered.

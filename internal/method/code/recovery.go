@@ -125,7 +125,7 @@ func sendRecovery(ctx context.Context, x *flow.Exec, typed identity.Address) (fl
 		return flow.Effects{}, err
 	}
 	to := []identity.Address{{Value: value, Via: typed.Via}}
-	return issue(x, recoveryPurpose, letter{"recovery_code_valid", "recovery_code"}, to, i), nil
+	return issue(x, recoveryPurpose, letter{"recovery_code_valid", "recovery_code", "recovery_url"}, to, i), nil
 }
 
 // handOut makes a code that an operator passes on. No address is proved with it.

@@ -68,7 +68,7 @@ func sendRegistration(x *flow.Exec) (flow.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	effects := issue(x, registrationPurpose, letter{"registration_code_valid", "registration_code"}, x.Derived.CodeAddresses, nil)
+	effects := issue(x, registrationPurpose, letter{"registration_code_valid", "registration_code", "registration_url"}, x.Derived.CodeAddresses, nil)
 	for n, m := range effects.Messages {
 		m.Data["traits"] = x.Derived.Traits
 		effects.Messages[n].Locale = x.Setup.LanguageOf(x.Flow.SchemaID, x.Derived.Traits)

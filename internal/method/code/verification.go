@@ -131,7 +131,7 @@ func sendVerification(_ context.Context, x *flow.Exec, a identity.Address, i *id
 }
 
 func dispatchVerification(x *flow.Exec, a identity.Address, i *identity.Identity) flow.Effects {
-	effects := issue(x, verificationPurpose, letter{"verification_code_valid", "verification_code"}, []identity.Address{a}, i)
+	effects := issue(x, verificationPurpose, letter{"verification_code_valid", "verification_code", "verification_url"}, []identity.Address{a}, i)
 	for n := range effects.Messages {
 		effects.Messages[n].Headers = nil
 		effects.Messages[n].Data["verification_url"] = x.Setup.Public("self-service/verification", url.Values{

@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"encoding/json"
-	"net/url"
 	"time"
 
 	"cardea/internal/flow"
@@ -13,6 +12,9 @@ import (
 
 // method is the name of the method in forms.
 const method = "link"
+
+// parameter is what links carry the secret in.
+const parameter = "token"
 
 // length is how many characters a secret has: 190 bits, which nobody guesses.
 const length = 32
@@ -55,7 +57,7 @@ func opened(k flow.Kind, submit func(context.Context, *flow.Exec, tokenInput) (f
 	return flow.Of(flow.Typed[tokenInput]{
 		Spec: flow.Spec{
 			Kind: k, Method: method, Group: ui.Link,
-			Link:    "token",
+			Link:    parameter,
 			CSRF:    flow.CSRFRule{Exempt: "a link in a mail is opened in any browser; its secret is what a token could prove, and more"},
 			Enabled: enabled,
 			Answers: func(_ *flow.Flow, field func(string) string) bool { return field("token") != "" },
@@ -88,9 +90,7 @@ func render(_ context.Context, v flow.View) (ui.Nodes, error) {
 func issue(x *flow.Exec, purpose, template, key string, a identity.Address, i *identity.Identity) flow.Effects {
 	codes, token := secretFor(x, purpose, flow.CodeFor{Address: a, Identity: i.ID})
 	o := x.Letter(template, a).About(x.Setup, i, lifespan(x.Setup))
-	o.Data[key] = x.Setup.Public("self-service/"+string(x.Flow.Kind), url.Values{
-		"flow": {x.Flow.ID.String()}, "token": {token},
-	})
+	o.Data[key] = x.Setup.LinkTo(x.Flow, parameter, token)
 	return flow.Effects{Codes: codes, Messages: []flow.Outgoing{o}}
 }
 

@@ -148,3 +148,25 @@ func (a admin) messages() {
 	a.do("resendCourierMessage", "POST", "/courier/messages/"+id+"/resend", nil, 409)
 	a.do("resendCourierMessage", "POST", "/courier/messages/"+nobody+"/resend", nil, 404)
 }
+
+func (a admin) organizations() {
+	a.Helper()
+	made := a.do("createOrganization", "POST", "/organizations", fields{
+		"label": "Acme", "domains": []fields{{"name": "acme.test", "verified": true}}, "sign_in": "connections", "session_lifespan": "8h",
+	}, 201)
+	path := "/organizations/" + made.Text("id")
+	a.do("createOrganization", "POST", "/organizations", fields{"label": "Thief", "domains": []fields{{"name": "acme.test"}}}, 409)
+	a.do("createOrganization", "POST", "/organizations", fields{"surprise": 1}, 400)
+	a.do("listOrganizations", "GET", "/organizations?page_size=1", nil, 200)
+	a.do("listOrganizations", "GET", "/organizations?page_token=nope", nil, 400)
+	a.do("getOrganization", "GET", path, nil, 200)
+	a.do("getOrganization", "GET", "/organizations/"+nobody, nil, 404)
+	a.do("updateOrganization", "PUT", path, fields{"enabled": false}, 200)
+	a.do("updateOrganization", "PUT", path, fields{"sign_in": "saml"}, 400)
+	a.do("updateOrganization", "PUT", "/organizations/"+nobody, fields{"label": "a"}, 404)
+	a.do("createIdentity", "POST", "/identities", fields{"traits": fields{"email": "ann@acme.test"}, "organization_id": made.Text("id")}, 201)
+	a.do("deleteOrganization", "DELETE", path, nil, 409)
+	a.do("deleteOrganization", "DELETE", "/organizations/"+nobody, nil, 404)
+	other := a.do("createOrganization", "POST", "/organizations", fields{"label": "Other"}, 201).Text("id")
+	a.do("deleteOrganization", "DELETE", "/organizations/"+other, nil, 204)
+}

@@ -38,6 +38,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Run("identities", func(t *testing.T) { operator(t, d).identities() })
 	t.Run("recoveries handed out", func(t *testing.T) { operator(t, d).recoveries() })
 	t.Run("sessions of others", func(t *testing.T) { operator(t, d).sessions() })
+	t.Run("organizations", func(t *testing.T) { operator(t, d).organizations() })
 	t.Run("messages", func(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: journeys})
 		admin{t, d, s, s.Client(cardeatest.Native)}.messages()

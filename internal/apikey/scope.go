@@ -29,6 +29,8 @@ const (
 	Courier    Resource = "courier"
 	Recovery   Resource = "recovery"
 	Metrics    Resource = "metrics"
+	// Organizations decide who may sign in.
+	Organizations Resource = "organizations"
 )
 
 const every = "*"
@@ -42,7 +44,9 @@ func (r Resource) Accesses() []Access {
 }
 
 // Resources are all resources, in the order in which they are listed to people.
-func Resources() []Resource { return []Resource{Identities, Sessions, Courier, Recovery, Metrics} }
+func Resources() []Resource {
+	return []Resource{Identities, Sessions, Courier, Recovery, Metrics, Organizations}
+}
 
 // Scope is one permission: "identities:read", "sessions:*", or "*" for everything.
 type Scope string

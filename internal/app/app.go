@@ -151,7 +151,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	metrics := telemetry.NewMetrics()
 	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
-		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Errors: rows, Identities: rows, AdminSessions: rows, Importer: importer{hashing},
+		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
 		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier:   mail,
 		Tokenizer: templates.find, WebAuthnJS: script,
@@ -198,7 +198,18 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	}
 	useTexts()
 	a.setup.store(setup)
+	a.signOutOutsiders(ctx, setup)
 	return nil
+}
+
+// signOutOutsiders ends the sessions of members who would not get in any more as
+// the configuration has it now. Without tables there are none.
+func (a *App) signOutOutsiders(ctx context.Context, setup *flow.Setup) {
+	for _, o := range setup.Organizations().All() {
+		if err := a.db.Tenant(store.DefaultTenant).RevokeMembers(ctx, o.ID, a.clock.Now(), o.Ends); err != nil {
+			a.log.Warn("the sessions of an organization's members could not be looked through", "organization", o.ID, "error", err)
+		}
+	}
 }
 
 // openStore opens the database and makes sure that its tables are there.

@@ -33,6 +33,7 @@ func Run(ctx context.Context, env Env) int {
 		formatCommand(env), lintCommand(), schemaCommand(env), configCommand(env), doctorCommand(env), remoteCommand(env), versionCommand(env), jsonnetCommand(env),
 	)
 	root.AddCommand(keysCommand(env))
+	root.AddCommand(organizationsCommand(env))
 	root.AddCommand(identityCommands(env)...)
 	root.SetArgs(env.Args)
 	root.SetIn(env.In)

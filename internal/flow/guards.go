@@ -91,7 +91,7 @@ func (r *run) chooseOrganization(ctx context.Context) (err error) {
 	case o == nil: // as in the contract: a form without anything
 	case !o.Enabled:
 		r.flow.Messages = append(r.flow.Messages, ui.New(ui.OrganizationClosed))
-	case !connected(r.Snapshot, id.String()):
+	case len(r.Connections(id)) == 0:
 		r.flow.Messages = append(r.flow.Messages, ui.New(ui.SystemNoOrganizationProvider))
 	}
 	return nil

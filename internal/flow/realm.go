@@ -79,7 +79,7 @@ func organizations(s *config.Snapshot) (*org.Catalogue, error) {
 		if o.Label == "" {
 			o.Label = c.ID
 		}
-		if connected(s, c.ID) { // Kratos' own meaning: whoever has a connection uses it
+		if id, err := uuid.Parse(c.ID); err == nil && len(connections(s, id)) > 0 { // Kratos' own meaning: whoever has a connection uses it
 			o.SignIn, o.SignUp = org.Connections, org.Connections
 		}
 		if err := add("selfservice.methods.b2b.config.organizations", c.ID, o, c.Domains); err != nil {
@@ -95,14 +95,19 @@ func organizations(s *config.Snapshot) (*org.Catalogue, error) {
 
 const ownOrganizations = "cardea.organizations"
 
-// connected says whether an organization has a connection.
-func connected(s *config.Snapshot, id string) bool {
-	wanted, err := uuid.Parse(id)
-	return err == nil && s.SelfService.Methods.OIDC.Enabled &&
-		slices.ContainsFunc(s.SelfService.Methods.OIDC.Config.Providers, func(p config.OIDCProvider) bool {
-			bound, err := uuid.Parse(p.OrganizationID)
-			return err == nil && bound == wanted
-		})
+// Connections are the providers that are bound to an organization.
+func (s *Setup) Connections(id uuid.UUID) []config.OIDCProvider { return connections(s.Snapshot, id) }
+
+func connections(s *config.Snapshot, id uuid.UUID) (all []config.OIDCProvider) {
+	if !s.SelfService.Methods.OIDC.Enabled {
+		return nil
+	}
+	for _, p := range s.SelfService.Methods.OIDC.Config.Providers {
+		if bound, err := uuid.Parse(p.OrganizationID); err == nil && bound == id {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // Organizations are those of the configuration.
@@ -147,7 +152,7 @@ func (r *run) home(ctx context.Context, identifier string, i *identity.Identity)
 	if err == nil && i != nil && i.OrganizationID != nil {
 		o, err = r.organization(ctx, i.OrganizationID) // wherever their mail is
 	}
-	if err != nil || o == nil || !o.Enabled || !connected(r.Snapshot, o.ID.String()) {
+	if err != nil || o == nil || !o.Enabled || len(r.Connections(o.ID)) == 0 {
 		return nil, err
 	}
 	return o, nil

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,7 @@ selfservice:
 type desk struct {
 	t     *testing.T
 	clock *clock.Fake
+	db    *store.DB
 	rows  *store.Tenant
 	wire  *Server
 }
@@ -178,14 +180,20 @@ func newDesk(t *testing.T, more ...string) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	d.rows = db.Tenant(store.DefaultTenant)
+	return d.of(db, store.DefaultTenant, setup)
+}
+
+// of is a desk of a tenant, over the same clock.
+func (d *desk) of(db *store.DB, tenant store.TenantID, setup *flow.Setup) *desk {
+	d.t.Helper()
+	d = &desk{t: d.t, clock: d.clock, db: db, rows: db.Tenant(tenant)}
 	rows := tenantRows{Tenant: d.rows, clock: d.clock}
 	d.wire = New(Options{
-		Sessions: rows, AdminSessions: rows, Identities: rows, Importer: plainImporter{new(int)}, Keys: d.rows, Tenant: "1",
+		Sessions: rows, AdminSessions: rows, Identities: rows, Organizations: d.rows, Importer: plainImporter{new(int)}, Keys: d.rows, Tenant: strconv.FormatInt(int64(tenant), 10),
 		Clock: d.clock, Rand: rand.Reader, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err := d.wire.Use(setup); err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	return d
 }
@@ -281,11 +289,6 @@ func (d *desk) signIn(identityID string) string {
 		d.t.Fatal(err)
 	}
 	return s.ID.String()
-}
-
-// organizations is a configured organization whose sessions live as long as it says.
-func organizations(id string, lifespan time.Duration) []config.Organization {
-	return []config.Organization{{ID: id, SessionLifespan: lifespan}}
 }
 
 // noEdit is a change that changes nothing.

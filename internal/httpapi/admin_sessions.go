@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -129,7 +131,12 @@ func (s *Server) extendSession(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	until := now.Add(lifespanOf(set, one))
+	lifespan, err := s.lifespanOf(r.Context(), set, one)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	until := now.Add(lifespan)
 	extended, err := s.AdminSessions.ExtendSession(r.Context(), one.ID, until, now.Add(set.Session.EarliestPossibleExtend), now)
 	if err != nil {
 		s.fail(w, r, err)
@@ -148,15 +155,18 @@ func (s *Server) extendSession(w http.ResponseWriter, r *http.Request) {
 
 // lifespanOf is how long a session lives that starts now: an organization may have
 // its own rule.
-func lifespanOf(set *compiled, one *session.Session) time.Duration {
-	if one.Identity != nil && one.Identity.OrganizationID != nil {
-		for _, o := range set.SelfService.Methods.B2B.Config.Organizations {
-			if id, err := uuid.Parse(o.ID); err == nil && id == *one.Identity.OrganizationID && o.SessionLifespan > 0 {
-				return o.SessionLifespan
-			}
-		}
+func (s *Server) lifespanOf(ctx context.Context, set *compiled, one *session.Session) (time.Duration, error) {
+	if one.Identity == nil || one.Identity.OrganizationID == nil {
+		return set.Session.Lifespan, nil
 	}
-	return set.Session.Lifespan
+	o, err := s.organization(ctx, set, *one.Identity.OrganizationID)
+	if errors.Is(err, problem.ErrNotFound) || err == nil && o.SessionLifespan == 0 {
+		return set.Session.Lifespan, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return o.SessionLifespan, nil
 }
 
 // listSessionsOf serves GET /admin/identities/{id}/sessions.

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"cardea/internal/session"
 )
 
 // crowd is two identities with three sessions, oldest first.
@@ -174,20 +172,18 @@ func TestExtendSessionInShort(t *testing.T) {
 }
 
 func TestSessionsOfAnOrganizationLiveAsItSays(t *testing.T) {
-	org := uuid.New()
-	d := newDesk(t)
-	set := d.wire.compiled.Load()
-	one := &session.Session{}
-	if got := lifespanOf(set, one); got != time.Hour {
-		t.Errorf("without an organization: %s", got)
+	d, ann, bob, ids := crowd(t)
+	org := d.want(201, "POST", "/admin/organizations", `{"label":"Acme","session_lifespan":"50m"}`).text("id")
+	for id, organization := range map[string]string{ann: org, bob: uuid.NewString()} {
+		d.want(200, "PATCH", "/admin/identities/"+id, `[{"op":"replace","path":"/organization_id","value":"`+organization+`"}]`)
 	}
-	d, ann, _, ids := crowd(t)
-	set = d.wire.compiled.Load()
-	set.SelfService.Methods.B2B.Config.Organizations = organizations(org.String(), 5*time.Minute)
-	d.want(200, "PATCH", "/admin/identities/"+ann, `[{"op":"replace","path":"/organization_id","value":"`+org.String()+`"}]`)
 	d.clock.Advance(40 * time.Minute)
-	a := d.want(200, "PATCH", "/admin/sessions/"+ids[0]+"/extend", "")
-	if want := d.clock.Now().Add(5 * time.Minute).Format(time.RFC3339Nano); a.text("expires_at") != want {
+	a := d.want(200, "PATCH", "/admin/sessions/"+ids[2]+"/extend", "")
+	if want := d.clock.Now().Add(time.Hour).Format(time.RFC3339Nano); a.text("expires_at") != want {
+		t.Errorf("of an organization that nobody has described: prolonged to %s, want %s", a.text("expires_at"), want)
+	}
+	a = d.want(200, "PATCH", "/admin/sessions/"+ids[0]+"/extend", "")
+	if want := d.clock.Now().Add(50 * time.Minute).Format(time.RFC3339Nano); a.text("expires_at") != want {
 		t.Errorf("prolonged to %s, want %s", a.text("expires_at"), want)
 	}
 }

@@ -41,11 +41,12 @@ type Options struct {
 	WebAuthnJS []byte
 	Metrics    http.Handler // nil for none
 	// Observe prepares the observation of a route; nil when nobody watches.
-	Observe func(endpoint, method string) func(code string, seconds float64)
-	Clock   clock.Clock
-	Rand    io.Reader
-	Log     *slog.Logger
-	Version string
+	Observe       func(endpoint, method string) func(code string, seconds float64)
+	Organizations Organizations
+	Clock         clock.Clock
+	Rand          io.Reader
+	Log           *slog.Logger
+	Version       string
 }
 
 // UsePages adds the built-in pages: they get what no route of the contract

@@ -1,7 +1,9 @@
 package org_test
 
 import (
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -257,4 +259,23 @@ func TestAPasswordFromBeforeDoesNotReplaceTheConnection(t *testing.T) {
 			t.Errorf("with the password alone: %v", got)
 		}
 	})
+}
+
+func TestAChangeOfTheConfigurationEndsTheSessionsThatItWouldNotLetIn(t *testing.T) {
+	dsn := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "shared.db")) + "?_fk=true"
+	start := func(settings string) *house {
+		return &house{t, cardeatest.New(t, cardeatest.Options{DSN: dsn, Config: "cardea: {organizations: [{id: " + acme + ", label: Acme" + settings + "}]}"}), nil}
+	}
+	for _, settings := range []string{", enabled: false", ", sign_in: connections"} {
+		before := start("")
+		email := "ann" + strconv.Itoa(len(settings)) + "@acme.test"
+		before.member(email, acme)
+		v := before.visitor(cardeatest.Native)
+		v.client.SignIn(email, cardeatest.Password)
+		v.wantSignedIn(email, acme)
+
+		after := start(settings).visitor(cardeatest.Native)
+		after.client.Token = v.client.Token
+		after.wantNobody("after the start with" + settings)
+	}
 }

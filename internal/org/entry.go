@@ -44,6 +44,12 @@ func (e Entry) Refused() Refusal {
 	return None
 }
 
+// Ends says whether the session of a member ends when the organization becomes what
+// it is; vouched is whether one of its connections has vouched for the person.
+func (o *Organization) Ends(vouched bool) bool {
+	return !o.Enabled || o.SignIn == Connections && !vouched
+}
+
 // Claim is an account that is about to have an address in a domain of an
 // organization.
 type Claim struct {

@@ -3,12 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"cardea/internal/org"
 	"cardea/internal/problem"
+	"cardea/internal/session"
 )
 
 const (
@@ -16,8 +19,8 @@ const (
 	whatDomain          = "domain"
 )
 
-// membersAtATime is how many people a batch of RevokeMembers signs out.
-const membersAtATime = 200
+// sessionsAtATime is how many sessions a batch of RevokeMembers looks at.
+const sessionsAtATime = 500
 
 // Organization reads an organization with its domains.
 func (t *Tenant) Organization(ctx context.Context, id uuid.UUID) (*org.Organization, error) {
@@ -146,32 +149,45 @@ func (t *Tenant) DeleteOrganization(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// RevokeMembers revokes all sessions of an organization's members. It commits in
-// batches, so that many members hold nobody up.
-func (t *Tenant) RevokeMembers(ctx context.Context, id uuid.UUID, now time.Time) error {
+// RevokeMembers revokes the active sessions of an organization's members that end
+// says to end, by whether one of its connections has vouched for the person. It commits in batches, so that many members hold nobody up.
+func (t *Tenant) RevokeMembers(ctx context.Context, id uuid.UUID, now time.Time, end func(vouched bool) bool) error {
+	var after uuid.UUID
 	for {
-		var people []uuid.UUID
+		read, last := 0, after
 		err := t.Tx(ctx, func(x *Tx) error {
-			people = nil
-			err := x.c.query("SELECT DISTINCT s.identity_id FROM sessions s JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id "+
-				"WHERE i.tenant = ? AND i.organization_id = ? AND s.active = ? LIMIT ?", []any{x.tenant, idBytes(id), flag(true), membersAtATime}, func(rows *sql.Rows) error {
-				var who uuid.UUID
-				err := rows.Scan(&who)
-				people = append(people, who)
-				return err
-			})
+			read = 0
+			var over []uuid.UUID
+			err := x.c.query("SELECT s.id, s.methods FROM sessions s JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id "+
+				"WHERE i.tenant = ? AND i.organization_id = ? AND s.active = ? AND s.id > ? ORDER BY s.id LIMIT ?",
+				[]any{x.tenant, idBytes(id), flag(true), idBytes(after), sessionsAtATime}, func(rows *sql.Rows) error {
+					var raw []byte
+					var methods []session.Method
+					if err := rows.Scan(&last, &raw); err != nil {
+						return err
+					}
+					if err := json.Unmarshal(raw, &methods); err != nil {
+						return err
+					}
+					vouched := slices.ContainsFunc(methods, func(m session.Method) bool { return m.Organization != nil && *m.Organization == id })
+					if read++; end(vouched) {
+						over = append(over, last)
+					}
+					return nil
+				})
 			if err != nil {
 				return err
 			}
-			for _, who := range people {
-				if _, err := x.RevokeSessionsOf(who, uuid.Nil, now); err != nil {
+			for _, one := range over {
+				if err := x.RevokeSession(one, uuid.Nil, now); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		if err != nil || len(people) < membersAtATime {
+		if err != nil || read < sessionsAtATime {
 			return err
 		}
+		after = last
 	}
 }

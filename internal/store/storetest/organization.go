@@ -8,6 +8,8 @@ import (
 
 	"cardea/internal/org"
 	"cardea/internal/problem"
+	"cardea/internal/session"
+	"cardea/internal/store"
 )
 
 func (c *Case) organization(label string, domains ...org.Domain) *org.Organization {
@@ -88,7 +90,7 @@ var organizationTests = []test{
 		c.missing(err)
 		c.ok(c.CreateOrganization(c.Context(), c.organization("Next", verified("acme.test"))))
 	}},
-	{"the members of one organization are signed out", func(c *Case) {
+	{"sessions of the members of one organization end where that is said", func(c *Case) {
 		o := c.organization("Acme")
 		c.ok(c.CreateOrganization(c.Context(), o))
 		ann, bob := c.person("ann"), c.person("bob")
@@ -96,8 +98,11 @@ var organizationTests = []test{
 		c.ok(c.CreateIdentity(c.Context(), ann))
 		c.ok(c.CreateIdentity(c.Context(), bob))
 		hers, his := c.session(ann, "hers").ID, c.session(bob, "his").ID
-		c.ok(c.RevokeMembers(c.Context(), o.ID, c.now()))
-		for id, want := range map[uuid.UUID]bool{hers: false, his: true} {
+		kept := c.session(ann, "kept")
+		kept.Methods = append(kept.Methods, session.Method{Method: "oidc", AAL: session.AAL1, Organization: &o.ID})
+		c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.UpdateSession(kept) }))
+		c.ok(c.RevokeMembers(c.Context(), o.ID, c.now(), func(vouched bool) bool { return !vouched }))
+		for id, want := range map[uuid.UUID]bool{hers: false, his: true, kept.ID: true} {
 			got, err := c.Session(c.Context(), id)
 			c.ok(err)
 			same(c, "active", want, got.Active)

@@ -348,6 +348,11 @@ type CardeaSecurity struct {
 	// StrictEnumeration closes every journey that could tell whether an account
 	// exists. The settings of the contract that it includes are switched on with it.
 	StrictEnumeration bool
+	// SecondFactorGuesses bounds wrong guesses at the second factors of an account.
+	SecondFactorGuesses struct {
+		Max    int // 0 for any number
+		Window time.Duration
+	}
 }
 
 // CardeaWebAuthn says which authenticators new keys may be made with.

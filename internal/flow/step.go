@@ -61,6 +61,9 @@ type Spec struct {
 	// Answers decides whether a submission is meant for the step, in place of
 	// Method and Triggers. It sees the flow and the text of any field.
 	Answers func(f *Flow, field func(string) string) bool
+	// Guess is the field with which a secret of whoever is signed in can be guessed;
+	// "" for none. Wrong guesses are counted for the account.
+	Guess string
 	// Link is the query parameter with which links in mails lead to the step. Such
 	// a link is opened by a page, whoever began the flow.
 	Link string

@@ -35,6 +35,7 @@ type Store interface {
 	CreateError(ctx context.Context, id uuid.UUID, p *problem.Error, now time.Time) error
 	ExchangeStore
 	OrganizationStore
+	Guesses
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)

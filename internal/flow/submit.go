@@ -98,7 +98,7 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 	if r.opened {
 		submit = step.open
 	}
-	result, err := submit(ctx, x, tree)
+	result, err := r.guess(ctx, step, body, func() (Result, error) { return submit(ctx, x, tree) })
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}

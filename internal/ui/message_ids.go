@@ -178,6 +178,7 @@ const (
 	LoginLinkMismatch             MessageID = 4010009 // another account than the one to link
 	LoginAddressUnknown           MessageID = 4010010
 	LoginIdentityDisabled         MessageID = 4010011
+	LoginTooManyGuesses           MessageID = 4019001 // too many wrong codes for a second factor; our own
 	RegistrationFailed            MessageID = 4040000 // unused
 	RegistrationFlowExpired       MessageID = 4040001
 	RegistrationDone              MessageID = 4040002 // unused

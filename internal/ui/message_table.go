@@ -204,6 +204,7 @@ var definitions = map[MessageID]definition{
 	LoginLinkMismatch:             failure(),
 	LoginAddressUnknown:           failure(),
 	LoginIdentityDisabled:         failure(),
+	LoginTooManyGuesses:           failure("retry_at", "retry_at_unix"),
 	RegistrationFailed:            failure(),
 	RegistrationFlowExpired:       failure("expired_at", "expired_at_unix"),
 	RegistrationDone:              failure(),

@@ -61,6 +61,7 @@ func firstFactor() *flow.Step {
 func secondFactor() *flow.Step {
 	return login(flow.Spec{
 		Enabled: asSecondFactor,
+		Guess:   "code",
 		Accepts: func(f *flow.Flow) bool { return f.RequestedAAL == session.AAL2 },
 	}, func(_ *flow.Setup, i *identity.Identity) bool { return len(addressesOf(i)) > 0 })
 }

@@ -27,6 +27,7 @@ func login() *flow.Step {
 			Kind: flow.Login, Method: method, Group: ui.LookupSecret,
 			Needs:    flow.NeedSession,
 			Required: []string{"lookup_secret"},
+			Guess:    "lookup_secret",
 			Enabled:  enabled,
 			Accepts:  (*flow.Flow).AsksSecondFactor,
 		},

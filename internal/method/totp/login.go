@@ -29,6 +29,7 @@ func login() *flow.Step {
 			Kind: flow.Login, Method: method, Group: ui.TOTP,
 			Needs:    flow.NeedSession,
 			Required: []string{"totp_code"},
+			Guess:    "totp_code",
 			Enabled:  enabled,
 			Accepts:  (*flow.Flow).AsksSecondFactor,
 		},

@@ -40,6 +40,7 @@ const schema = `{
 // options change an installation; the zero value is what most tests use.
 type options struct {
 	Dir        string // where the files are; "" for a folder of the test
+	DSN        string // of a database that is not a file of the server's
 	DSNQuery   string // appended to the address of the database file
 	BcryptCost int    // 0 for 4, the least there is
 	Config     string // a configuration file that is laid over the first
@@ -102,6 +103,10 @@ func start(t testing.TB, o options) *server {
 func (s *server) database() string { return filepath.Join(s.dir, "cardea.db") }
 
 func (s *server) config(o options, public, admin int) string {
+	dsn := o.DSN
+	if dsn == "" {
+		dsn = "sqlite://" + filepath.ToSlash(s.database()) + "?_fk=true" + o.DSNQuery
+	}
 	return fmt.Sprintf(`
 dsn: %q
 serve:
@@ -128,7 +133,7 @@ selfservice:
     settings: {ui_url: "https://%[8]s/settings"}
     recovery: {ui_url: "https://%[8]s/recovery"}
     verification: {ui_url: "https://%[8]s/verification"}
-`, "sqlite://"+filepath.ToSlash(s.database())+"?_fk=true"+o.DSNQuery,
+`, dsn,
 		s.PublicURL+"/", public, s.AdminURL+"/", admin, o.BcryptCost,
 		base64.StdEncoding.EncodeToString([]byte(schema)), uiHost, returnHost)
 }

@@ -102,11 +102,12 @@ func postgresRaced(err error) bool {
 
 // postgresUnavailable: the server is there and cannot serve now, or serves reads
 // alone. The classes are connection exceptions, insufficient resources and operator
-// intervention; beside them lock_not_available and read_only_sql_transaction.
+// intervention; beside them lock_not_available and read_only_sql_transaction. What
+// never left on a connection that is closed is of the same kind.
 func postgresUnavailable(err error) bool {
 	state := sqlState(err)
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || len(state) == 5 && (state[:2] == "08" || state[:2] == "53" || state[:2] == "57") ||
+	return errors.As(err, &connect) || pgconn.SafeToRetry(err) || len(state) == 5 && (state[:2] == "08" || state[:2] == "53" || state[:2] == "57") ||
 		state == "55P03" || state == "25006" || postgresAgain(err)
 }
 

@@ -12,11 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -67,6 +69,83 @@ func Postgres(t testing.TB, settings ...string) *Server {
 	s.Start(t)
 	t.Cleanup(s.Stop)
 	return s
+}
+
+// Standby starts a copy of a PostgreSQL that follows it, and lets nothing be
+// acknowledged from now on that the copy does not have.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	backup := find("pg_basebackup", "/usr/lib/postgresql/*/bin")
+	if backup == "" {
+		t.Skip("needs pg_basebackup: Debian's package is postgresql")
+	}
+	dir, err := os.MkdirTemp("", "cardea-db-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if s.as.other {
+		if err := os.Chown(dir, int(s.as.uid), int(s.as.gid)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, port := filepath.Join(dir, "data"), freePort(t)
+	run(t, s.as, backup, "-d", s.admin, "-D", data, "-R", "--no-sync", "--checkpoint=fast")
+	address := func(database string) string {
+		return "postgres://cardea@127.0.0.1:" + port + "/" + database + "?sslmode=disable"
+	}
+	copied := &Server{driver: s.driver, admin: address("postgres"), address: address, as: s.as, dir: dir, power: s.power,
+		command: []string{s.command[0], "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir,
+			"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"}}
+	copied.Start(t)
+	t.Cleanup(copied.Stop)
+	s.exec(t, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+	s.exec(t, "SELECT pg_reload_conf()")
+	s.until(t, "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
+	return copied
+}
+
+// Promote makes a standby the primary.
+func (s *Server) Promote(t testing.TB) {
+	t.Helper()
+	s.exec(t, "SELECT pg_promote()")
+	s.until(t, "SELECT NOT pg_is_in_recovery()")
+}
+
+// DSN is the address of a database that another server's Database made, on this one.
+func (s *Server) DSN(t testing.TB, of string) string {
+	t.Helper()
+	u, err := url.Parse(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.address(strings.TrimPrefix(u.Path, "/"))
+}
+
+func (s *Server) exec(t testing.TB, query string) {
+	t.Helper()
+	db := s.connect(t)
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// until waits for a query to answer true.
+func (s *Server) until(t testing.TB, query string) {
+	t.Helper()
+	db := s.connect(t)
+	defer func() { _ = db.Close() }()
+	ctx, cancel := context.WithTimeout(t.Context(), startsWithin)
+	defer cancel()
+	poll := time.NewTicker(20 * time.Millisecond)
+	defer poll.Stop()
+	for yes := false; !yes; {
+		if err := db.QueryRowContext(ctx, query).Scan(&yes); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		<-poll.C
+	}
 }
 
 // MariaDB starts a MariaDB.

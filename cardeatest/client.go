@@ -159,6 +159,18 @@ func (c *Client) Start(kind, query string) *Flow {
 	return f
 }
 
+// Resume goes on with a journey that the client was sent to.
+func (c *Client) Resume(kind, id string) *Flow {
+	c.server.t.Helper()
+	f := &Flow{ID: id, Kind: kind, client: c}
+	a := f.Fetch()
+	if a.Status != http.StatusOK {
+		c.server.t.Fatalf("read %s: %d %s", kind, a.Status, a.Body)
+	}
+	f.read(a)
+	return f
+}
+
 func (f *Flow) read(a *Answer) {
 	f.Answer = a
 	f.ID, _ = a.JSON["id"].(string)

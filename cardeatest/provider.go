@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -33,9 +34,8 @@ type Provider struct {
 	Mapper string
 	// WithoutPKCE hides that the provider does RFC 7636.
 	WithoutPKCE bool
-	// NamesItself promises the parameter iss in answers (RFC 9207), which Consent
-	// leaves out.
-	NamesItself bool
+	// Description is laid over the provider's description of itself.
+	Description map[string]any
 
 	t   testing.TB
 	key *rsa.PrivateKey
@@ -125,9 +125,7 @@ func (p *Provider) serve(w http.ResponseWriter, r *http.Request) {
 		if !p.WithoutPKCE {
 			document["code_challenge_methods_supported"] = []string{"S256"}
 		}
-		if p.NamesItself {
-			document["authorization_response_iss_parameter_supported"] = true
-		}
+		maps.Copy(document, p.Description)
 		reply(w, 200, document)
 	case "/jwks":
 		reply(w, 200, map[string]any{"keys": []any{map[string]any{

@@ -33,7 +33,7 @@ func TestAnAnswerOfAnotherProviderIsNotRedeemed(t *testing.T) {
 
 func TestAProviderThatPromisesToNameItselfHasTo(t *testing.T) {
 	p := cardeatest.NewProvider(t)
-	p.NamesItself = true
+	p.Description = map[string]any{"authorization_response_iss_parameter_supported": true}
 	h := startHouse(t, p, "")
 	v := h.visitor(cardeatest.Browser)
 	v.goThrough("login", "acme", ann)

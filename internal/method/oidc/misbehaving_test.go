@@ -1,7 +1,6 @@
 package oidc_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,82 +11,117 @@ import (
 	"cardea/cardeatest"
 )
 
+// misbehaviours are what an address of a provider can do in place of its work.
+func misbehaviours(private string) map[string]func(w http.ResponseWriter, r *http.Request) {
+	return map[string]func(w http.ResponseWriter, r *http.Request){
+		"fails":              func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "secret-of-the-provider", 500) },
+		"sends nonsense":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"sends another type": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`["secret-of-the-provider"]`)) },
+		"sends too much":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 3<<20)) },
+		"never ends": func(w http.ResponseWriter, r *http.Request) {
+			for line := make([]byte, 64<<10); r.Context().Err() == nil; {
+				if _, err := w.Write(line); err != nil {
+					return
+				}
+			}
+		},
+		"redirects inside": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, private+r.URL.Path, http.StatusTemporaryRedirect)
+		},
+		"redirects to itself": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+		},
+		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	}
+}
+
 func TestAProviderThatMisbehavesDoesNoHarm(t *testing.T) {
 	var inner atomic.Int32
 	private := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inner.Add(1) }))
-	defer private.Close()
-	h := newHouse(t, "")
-	for name, at := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
-		"a token endpoint that fails": func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/token" {
-				http.Error(w, "secret-of-the-provider", 500)
-			}
-			return r.URL.Path == "/token"
-		},
-		"a token endpoint that sends nonsense": func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/token" {
-				_, _ = w.Write([]byte("<html>"))
-			}
-			return r.URL.Path == "/token"
-		},
-		"a token endpoint that sends too much": func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/token" {
-				_, _ = w.Write(make([]byte, 3<<20))
-			}
-			return r.URL.Path == "/token"
-		},
-		"a token endpoint that redirects inside": func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/token" {
-				http.Redirect(w, r, private.URL+"/token", http.StatusTemporaryRedirect)
-			}
-			return r.URL.Path == "/token"
-		},
-		"keys that redirect inside": func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/jwks" {
-				http.Redirect(w, r, private.URL+"/jwks", http.StatusFound)
-			}
-			return r.URL.Path == "/jwks"
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h.provider.Answer = at
-			v := h.visitor(cardeatest.Browser)
-			a := v.goThrough("login", "acme", ann)
-			v.wantNobody(name)
-			if a.Status != 303 || !strings.HasPrefix(a.Location, "https://ui.cardea.test/") {
-				t.Errorf("answered %d to %q", a.Status, a.Location)
-			}
-			if to, err := url.Parse(a.Location); err == nil {
-				if shown := v.client.Get("/self-service/errors?id=" + to.Query().Get("id")); strings.Contains(string(shown.Body), "secret-of-the-provider") {
-					t.Error("the provider's answer is shown")
+	t.Cleanup(func() {
+		private.Close()
+		if n := inner.Load(); n != 0 {
+			t.Errorf("the private place was asked %d times", n)
+		}
+	})
+	for _, path := range []string{"/token", "/jwks", "/userinfo"} {
+		for name, misbehave := range misbehaviours(private.URL) {
+			t.Run(path[1:]+" "+name, func(t *testing.T) {
+				t.Parallel()
+				h := newHouse(t, ", claims_source: userinfo")
+				h.provider.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+					if r.URL.Path == path {
+						misbehave(w, r)
+					}
+					return r.URL.Path == path
 				}
+				v := h.visitor(cardeatest.Browser)
+				a := v.goThrough("login", "acme", ann)
+				v.wantNobody("after a provider that misbehaves")
+				if a.Status != 303 || !strings.HasPrefix(a.Location, "https://ui.cardea.test/") {
+					t.Errorf("answered %d to %q", a.Status, a.Location)
+				}
+				to, err := url.Parse(a.Location)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, address := range []string{"/self-service/errors?id=" + to.Query().Get("id"), "/self-service/login/flows?id=" + to.Query().Get("flow")} {
+					if shown := v.client.Get(address); strings.Contains(string(shown.Body), "secret-of-the-provider") {
+						t.Errorf("the provider's answer is shown: %s", shown.Body)
+					}
+				}
+			})
+		}
+	}
+	for name, misbehave := range misbehaviours(private.URL) {
+		t.Run("a description "+name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, "")
+			h.provider.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+				misbehave(w, r)
+				return true
+			}
+			f := h.Client(cardeatest.SPA).Start("login", "")
+			if a := f.Submit(claims{"provider": "acme"}); a.Status != 500 || a.ErrorID() != "invalid_configuration" || strings.Contains(string(a.Body), "secret-of-the-provider") {
+				t.Errorf("answered %d %s", a.Status, a.Body)
 			}
 		})
 	}
-	t.Run("a description that names private places", func(t *testing.T) {
-		p := cardeatest.NewProvider(t)
-		p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path != "/.well-known/openid-configuration" {
-				return false
-			}
-			_, _ = fmt.Fprintf(w, `{"issuer":%q,"authorization_endpoint":"%s/authorize","token_endpoint":"%s/token","jwks_uri":"%s/jwks","code_challenge_methods_supported":["S256"]}`,
-				p.URL, p.URL, private.URL, private.URL)
-			return true
+}
+
+func TestADescriptionOpensNoPrivatePlaces(t *testing.T) {
+	var inner atomic.Int32
+	private := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inner.Add(1) }))
+	t.Cleanup(func() {
+		private.Close()
+		if n := inner.Load(); n != 0 {
+			t.Errorf("the private place was asked %d times", n)
 		}
-		h := startHouse(t, p, "")
-		v := h.visitor(cardeatest.Browser)
-		v.goThrough("login", "acme", ann)
-		v.wantNobody("with a description that names private places")
 	})
-	if n := inner.Load(); n != 0 {
-		t.Errorf("the private place was asked %d times", n)
+	at, err := url.Parse(private.URL)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Run("no description", func(t *testing.T) {
-		h := newHouse(t, "")
-		h.provider.Answer = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(500); return true }
-		f := h.Client(cardeatest.SPA).Start("login", "")
-		if a := f.Submit(claims{"provider": "acme"}); a.Status != 500 || a.ErrorID() != "invalid_configuration" {
-			t.Errorf("answered %d %s", a.Status, a.Body)
-		}
-	})
+	here := func(host string) string { return "http://" + host + ":" + at.Port() + "/inside" }
+	descriptions := map[string]map[string]any{
+		"the cloud's metadata": {"token_endpoint": "http://169.254.169.254/latest/meta-data"},
+		"keys":                 {"jwks_uri": here("127.0.0.1")},
+		"userinfo":             {"userinfo_endpoint": here("127.0.0.1")},
+	}
+	for _, host := range []string{
+		"127.0.0.1", "127.1", "localhost", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "2130706433", "0x7f000001",
+	} {
+		descriptions[host] = map[string]any{"token_endpoint": here(host)}
+	}
+	for name, description := range descriptions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := cardeatest.NewProvider(t)
+			p.Description = description
+			h := startHouse(t, p, ", claims_source: userinfo")
+			v := h.visitor(cardeatest.Browser)
+			v.goThrough("login", "acme", ann)
+			v.wantNobody("with a description that names a private place")
+		})
+	}
 }

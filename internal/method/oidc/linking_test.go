@@ -1,0 +1,144 @@
+package oidc_test
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"cardea/cardeatest"
+)
+
+const withSecondFactor = `
+    totp: {enabled: true, config: {issuer: Wombats}}
+session: {whoami: {required_aal: highest_available}}
+`
+
+// guarded is a house in which whoever has a second factor needs it.
+func guarded(t *testing.T) *house {
+	t.Helper()
+	p := cardeatest.NewProvider(t)
+	h := &house{T: t, provider: p}
+	h.Server = cardeatest.New(t, cardeatest.Options{Config: `
+selfservice:
+  methods:
+    oidc:
+      enabled: true
+      config: {providers: [` + p.Config("acme", "") + "]}" + withSecondFactor})
+	return h
+}
+
+// app is an authenticator app of somebody. Codes are good once, so every one is of
+// another time step.
+type app struct {
+	t      *testing.T
+	secret string
+	steps  int
+}
+
+func (a *app) code() string {
+	a.t.Helper()
+	a.steps++
+	text, err := totp.GenerateCode(a.secret, time.Now().Add(time.Duration(a.steps-2)*30*time.Second))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return text
+}
+
+// twoFactors signs somebody up who has an app besides the password.
+func (h *house) twoFactors(email string) *app {
+	h.Helper()
+	c := h.Client(cardeatest.SPA)
+	c.SignUp(email, cardeatest.Password)
+	f := c.Start("settings", "")
+	context := f.Answer.Node("totp_secret_key").Attributes["text"].(map[string]any)["context"].(map[string]any)
+	a := &app{t: h.T, secret: context["secret"].(string)}
+	if got := f.Submit(claims{"method": "totp", "totp_code": a.code()}); got.Status != 200 {
+		h.Fatalf("add an app: %d %s", got.Status, got.Body)
+	}
+	return a
+}
+
+// went reads the flow that an answer leads to.
+func (v *visitor) went(kind string, a *cardeatest.Answer) *cardeatest.Flow {
+	v.Helper()
+	to := a.Location
+	if to == "" {
+		to = a.Text("redirect_browser_to")
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Query().Get("flow") == "" {
+		v.Fatalf("answered %d to %q: %s", a.Status, to, a.Body)
+	}
+	return v.client.Resume(kind, u.Query().Get("flow"))
+}
+
+func TestALinkWaitsForTheSecondFactor(t *testing.T) {
+	for _, kind := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			h := guarded(t)
+			device := h.twoFactors("ann@cardea.test")
+			who := claims{"sub": "a-1", "email": "ann@cardea.test", "email_verified": true}
+			linked := func() bool {
+				v := h.visitor(cardeatest.SPA)
+				v.goThrough("login", "acme", who)
+				return v.client.WhoAmI().Status != 401
+			}
+
+			v := h.visitor(kind)
+			first := v.went("login", v.goThrough("login", "acme", who))
+			if got := first.Answer.Messages(); len(got) != 1 || got[0] != 1010016 {
+				t.Fatalf("the form that links says %v", got)
+			}
+			second := v.went("login", first.Submit(claims{"method": "password", "identifier": "ann@cardea.test", "password": cardeatest.Password}))
+			if got := second.Answer.Text("requested_aal"); got != "aal2" {
+				t.Fatalf("the next form asks for %q", got)
+			}
+			if linked() {
+				t.Fatal("the password alone has added the link")
+			}
+			second.Submit(claims{"method": "totp", "totp_code": device.code()})
+			v.wantSignedIn("ann@cardea.test")
+			if !linked() {
+				t.Error("both factors have not added the link")
+			}
+		})
+	}
+}
+
+func TestALinkThatWaitsIsForItsOwnerAlone(t *testing.T) {
+	h := guarded(t)
+	h.twoFactors("ann@cardea.test")
+	eve := h.twoFactors("eve@cardea.test")
+	who := claims{"sub": "thief", "email": "ann@cardea.test"}
+	v := h.visitor(cardeatest.SPA)
+	first := v.went("login", v.goThrough("login", "acme", who))
+	// The thief has an account with two factors, and ann's password.
+	second := v.went("login", first.Submit(claims{"method": "password", "identifier": "ann@cardea.test", "password": cardeatest.Password}))
+	thief := h.Client(cardeatest.SPA)
+	f := thief.Start("login", "")
+	f.Submit(claims{"method": "password", "identifier": "eve@cardea.test", "password": cardeatest.Password})
+	own := thief.Start("login", "aal=aal2")
+	if a := thief.Do("POST", "/self-service/login?flow="+second.ID, claims{"method": "totp", "totp_code": eve.code(), "csrf_token": own.CSRF}); a.Status == 200 {
+		t.Errorf("somebody else's second factor: %d %s", a.Status, a.Body)
+	}
+	again := h.visitor(cardeatest.SPA)
+	again.goThrough("login", "acme", who)
+	again.wantNobody("after a link that its owner has not finished")
+}
+
+func TestALinkEndsWithTheFlowThatOffersIt(t *testing.T) {
+	h := newHouse(t, "")
+	h.Client(cardeatest.SPA).SignUp("ann@cardea.test", cardeatest.Password)
+	v := h.visitor(cardeatest.SPA)
+	who := claims{"sub": "a-1", "email": "ann@cardea.test"}
+	v.went("login", v.goThrough("login", "acme", who))
+	// A login that was begun without it adds nothing.
+	v.client.SignIn("ann@cardea.test", cardeatest.Password)
+	other := h.visitor(cardeatest.SPA)
+	other.goThrough("login", "acme", who)
+	other.wantNobody("after a sign-in elsewhere")
+}

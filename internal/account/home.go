@@ -75,6 +75,7 @@ func (v *visit) ways() []link {
 }
 
 func (p *Pages) homeOf(v *visit, s *session.Session) error {
+	v.speakFor(nil, s.Identity)
 	view := homePage{
 		frame:   p.frame(v, v.words.Text("home.title")),
 		Session: v.aboutSession(s),

@@ -84,6 +84,7 @@ type journeyPage struct {
 
 func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	f := shown.Flow
+	v.speakFor(shown, shown.Identity)
 	container := v.locale.Localize(shown.UI)
 	fillIn(container.Nodes, v.linked(linkCode))
 	view := journeyPage{

@@ -131,9 +131,11 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v := &visit{ResponseWriter: w, request: r, set: set, query: r.URL.Query()}
-	v.locale = p.language(r)
-	v.words = v.locale.Pages()
+	v.listen(p)
 	secure(w.Header(), set)
+	if p.choose(v) {
+		return
+	}
 	if err := p.route(set, r.URL.Path)(p, v); err != nil {
 		p.explain(v, err)
 	}

@@ -17,21 +17,18 @@ type visit struct {
 	request *http.Request
 	set     *flow.Setup
 	query   url.Values
-	locale  *ui.Locale
-	words   ui.Words
-}
 
-// language picks the language that the browser likes best of those there are.
-func (p *Pages) language(r *http.Request) *ui.Locale {
-	// A header that cannot be read is no preference.
-	wanted, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	return p.catalogue.Locale(wanted...)
+	catalogue *ui.Catalogue
+	// Who says what about the language, see speak.
+	chosen, asked, own, browser []language.Tag
+	locale                      *ui.Locale
+	words                       ui.Words
 }
 
 // startParameters are the parameters of a start that survive a detour over a
 // page. The engine judges them.
 var startParameters = []string{
-	"return_to", "after_verification_return_to", "login_challenge", "organization", "identity_schema", "aal", "refresh", "via",
+	"ui_locales", "return_to", "after_verification_return_to", "login_challenge", "organization", "identity_schema", "aal", "refresh", "via",
 }
 
 // startQuery is what of the page's own query belongs to the start of a journey.

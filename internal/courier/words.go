@@ -21,12 +21,6 @@ func (t *Templates) in(locale string) (w words, spoken bool) {
 	if tag, err := language.Parse(locale); err == nil {
 		wanted = append(wanted, tag)
 	}
-	l := t.words.Locale(wanted...)
-	w = words{Words: l.Mails(), Language: l.Tag().String(), Direction: l.Direction()}
-	if len(wanted) == 0 {
-		return w, false
-	}
-	asked, _ := wanted[0].Base()
-	given, _ := l.Tag().Base()
-	return w, asked == given
+	l, spoken := t.words.Speaks(wanted...)
+	return words{Words: l.Mails(), Language: l.Tag().String(), Direction: l.Direction()}, spoken
 }

@@ -12,6 +12,10 @@ import (
 	"cardea/internal/session"
 )
 
+// LanguageCookie is the name of the cookie that holds the language which a person
+// chose on a page, as a BCP 47 tag.
+const LanguageCookie = "cardea_language"
+
 // Visit is everything the engine may know about one request. The edge fills it
 // in once; nobody asks the request again.
 type Visit struct {

@@ -1,6 +1,24 @@
 package httpapi
 
-import "testing"
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"cardea/internal/flow"
+)
+
+func TestALanguageThatWasChosenGoesBeforeWhatTheBrowserPrefers(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Accept-Language", "fr")
+	if got := languageOf(r); got != "fr" {
+		t.Errorf("without a choice it is %q", got)
+	}
+	r.AddCookie(&http.Cookie{Name: flow.LanguageCookie, Value: "de"})
+	if got := languageOf(r); got != "de" {
+		t.Errorf("German was chosen, it is %q", got)
+	}
+}
 
 func TestTheFirstLanguageThatAClientNamesIsPreferred(t *testing.T) {
 	for header, want := range map[string]string{

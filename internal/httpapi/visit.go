@@ -96,7 +96,7 @@ func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
 		Device:  device(r),
 		Session: c.session, Token: c.token,
 		Get: r.Method == http.MethodGet, Method: r.Method, Continuity: continuityOf(r),
-		Origin: r.Header.Get("Origin"), Language: preferred(r.Header.Get("Accept-Language")),
+		Origin: r.Header.Get("Origin"), Language: languageOf(r),
 	}
 	for _, cookie := range r.Cookies() {
 		v.Cookies = append(v.Cookies, cookie.Name)
@@ -215,6 +215,17 @@ func cut(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxDeviceText], "")
+}
+
+// languageOf is the language that the person chose on a page, else what the browser
+// or app prefers; "" when nobody says.
+func languageOf(r *http.Request) string {
+	if c, err := r.Cookie(flow.LanguageCookie); err == nil {
+		if chosen := preferred(c.Value); chosen != "" {
+			return chosen
+		}
+	}
+	return preferred(r.Header.Get("Accept-Language"))
 }
 
 // preferred is the language that an Accept-Language header names first, "" for

@@ -229,13 +229,19 @@ func (c *Catalogue) Locales() []*Locale { return c.locales }
 // Locale gives the texts in the best language for what a user prefers, most
 // wanted first; English when nothing fits.
 func (c *Catalogue) Locale(preferred ...language.Tag) *Locale {
+	l, _ := c.Speaks(preferred...)
+	return l
+}
+
+// Speaks is Locale, and says whether anything that is preferred fits.
+func (c *Catalogue) Speaks(preferred ...language.Tag) (l *Locale, fits bool) {
 	if len(preferred) > 0 {
 		if l, ok := c.exact[preferred[0]]; ok {
-			return l
+			return l, true
 		}
 	}
-	_, i, _ := c.matcher.Match(preferred...)
-	return c.locales[i]
+	_, i, confidence := c.matcher.Match(preferred...)
+	return c.locales[i], confidence > language.No
 }
 
 // Render gives the message with its text in a language. Whoever renders more than

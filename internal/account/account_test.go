@@ -55,6 +55,8 @@ func (j *journeys) LogoutURL(*http.Request) (string, error) {
 	return base + "self-service/logout?token=secret", j.err
 }
 
+func (j *journeys) FormToken(*http.Request) string { return "token" }
+
 func (j *journeys) Failure(_ *http.Request, id string) (*problem.Error, error) {
 	if j.failure == nil {
 		return nil, problem.ErrNotFound

@@ -1,12 +1,15 @@
 package account
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -16,15 +19,18 @@ type assets struct {
 	files  map[string]asset
 	style  string // path of the style sheet
 	icon   string // path of the icon
-	script string // path of the script for security keys and passkeys
+	script string // path of the script that makes pages more comfortable
+	keys   string // path of the script for security keys and passkeys
 }
 
 type asset struct {
 	contentType string
 	content     []byte
+	packed      []byte // with gzip
 }
 
-func readAssets(files fs.FS) (*assets, error) {
+// readAssets reads the files and adds a theme to the style sheet.
+func readAssets(files fs.FS, theme string) (*assets, error) {
 	a := &assets{files: map[string]asset{}}
 	for _, f := range []struct {
 		name, contentType string
@@ -32,30 +38,62 @@ func readAssets(files fs.FS) (*assets, error) {
 	}{
 		{"css/cardea.css", "text/css; charset=utf-8", &a.style},
 		{"icons/cardea.svg", "image/svg+xml", &a.icon},
-		{"js/webauthn.js", "text/javascript; charset=utf-8", &a.script},
+		{"js/account.js", "text/javascript; charset=utf-8", &a.script},
+		{"js/webauthn.js", "text/javascript; charset=utf-8", &a.keys},
 	} {
 		content, err := fs.ReadFile(files, f.name)
 		if err != nil {
 			return nil, fmt.Errorf("read the asset: %w", err)
 		}
+		if f.path == &a.style && theme != "" {
+			content = append(append(content, '\n'), theme...)
+		}
 		sum := sha256.Sum256(content)
 		ext := path.Ext(f.name)
 		*f.path = "/assets/" + strings.TrimSuffix(path.Base(f.name), ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		a.files[*f.path] = asset{contentType: f.contentType, content: content}
+		packed, err := pack(content)
+		if err != nil {
+			return nil, fmt.Errorf("compress the asset: %w", err)
+		}
+		a.files[*f.path] = asset{contentType: f.contentType, content: content, packed: packed}
 	}
 	return a, nil
 }
 
 // serve writes the file. It is the same for everyone, so no cookie travels with
 // it into shared caches.
-func (a asset) serve(w http.ResponseWriter) {
+func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Del("Set-Cookie")
-	h.Del("Vary")
+	h.Set("Vary", "Accept-Encoding")
 	h.Set("Content-Type", a.contentType)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(a.content) // the browser may be gone
+	content := a.content
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && len(a.packed) < len(content) {
+		h.Set("Content-Encoding", "gzip")
+		content = a.packed
+	}
+	h.Set("Content-Length", strconv.Itoa(len(content)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(content) // the browser may be gone
+	}
+}
+
+// pack compresses once what is sent many times.
+func pack(content []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }

@@ -10,7 +10,7 @@ import (
 
 // control is one node as its partial template gets it.
 type control struct {
-	Partial string // hidden, field, checkbox, choice, button, trigger, picture, anchor, text or list
+	Partial string // hidden, field, checkbox, choice, button, trigger, key, picture, anchor, text or list
 	ID      string // unique in the page
 	Label   string
 	Notes   []note
@@ -37,6 +37,34 @@ type control struct {
 	Items              []string
 	// Click and Load name functions of the script, called by a button and for a field.
 	Click, Load ui.Trigger
+
+	Secret *secretWords // of a password's field
+	Rules  []rule       // that a new password has to keep
+	// Identifier says that people sign in with what the field holds, so that a
+	// password must not be like it.
+	Identifier bool
+	Brand      string // what a button's picture shows: a provider's id, in small letters
+	Initial    string // stands for a brand that has no picture
+	Facts      []fact // about a key
+	Tools      *codeTools
+}
+
+// secretWords are what the field of a password says beside its label.
+type secretWords struct{ Show, Hide, Caps string }
+
+// rule is what a new password has to keep, as the script checks it while somebody
+// types; the server has the last word.
+type rule struct {
+	Name string // length, similar or breach
+	Text string
+	Min  int // bytes, of the length
+}
+
+// codeTools are what can be done with a list of codes.
+type codeTools struct {
+	Copy, Copied, Print, Download string
+	File                          string       // name of the download
+	Source                        template.URL // its content
 }
 
 // option is one value of a choice.
@@ -73,6 +101,9 @@ func (d *drafter) control(n ui.Node) (control, bool) {
 		return control{}, false
 	}
 	d.leaves = d.leaves || n.Group == ui.OIDC && c.Partial == "button"
+	if ok {
+		d.dress(n, &c)
+	}
 	d.describe(&c)
 	d.scripted = d.scripted || ok && (c.Click != "" || c.Load != "")
 	return c, ok
@@ -105,6 +136,9 @@ func (c *control) input(a ui.Input) {
 	switch {
 	case a.Type == ui.InputHidden:
 		c.Partial = "hidden"
+		if a.Name == "identifier" {
+			c.Autocomplete = string(ui.AutocompleteUsername) // password managers look for it
+		}
 		if scripted(a.OnLoadTrigger) {
 			c.Load = a.OnLoadTrigger
 		}

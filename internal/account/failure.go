@@ -12,6 +12,7 @@ import (
 type notice struct {
 	frame
 	Text    string
+	More    string // what can be done, "" when the links say so
 	Details []fact
 	Links   []link
 }
@@ -59,21 +60,29 @@ func (p *Pages) renderFailure(v *visit, status int, fault *problem.Error, id str
 		Text:  v.words.Maybe("failure." + string(fault.ID)),
 		Links: v.waysOut(),
 	}
+	if fault.Status == http.StatusTooManyRequests || fault.Status == http.StatusServiceUnavailable {
+		view.Text = v.words.Text("failure.busy.text")
+	}
 	if view.Text == "" {
 		view.Text = fault.Reason
 	}
 	if view.Text == "" {
 		view.Text = v.words.Text("failure.text")
 	}
+	if fault.Status >= 500 {
+		view.More = v.words.Text("failure.next")
+	}
 	if id != "" {
 		view.Details = []fact{{Name: v.words.Text("failure.id"), Value: id}}
 	}
-	return p.render(v, status, "notice", view)
+	return p.render(v, status, "notice", &view)
 }
 
 // failureTitle tells whose turn it is: ours, or the person's to try again.
 func failureTitle(fault *problem.Error) string {
 	switch {
+	case fault.Status == http.StatusTooManyRequests, fault.Status == http.StatusServiceUnavailable:
+		return "failure.busy.title"
 	case fault.Status == http.StatusNotFound:
 		return "failure.missing.title"
 	case fault.Status >= 500:

@@ -15,24 +15,33 @@ type form struct {
 	Action  string
 	Method  string // get or post
 	ID      string
+	Anchor  string // where links to the section lead, "" for none
 	Heading string // "" for none
+	Text    string // what the section is for, "" for none
+	Summary string // of a form that is folded away until somebody asks for it; "" for one that is open
+	Open    bool   // unfolds it
 	Label   string // names the form when there is no heading
-	Hidden  []control
-	Body    []control
-	Buttons []control // and links that look like them
-	Riders  []control // buttons of alternatives, below the divider
-	Divided bool      // the form itself stands below the divider
-	Or      string    // the word on the divider
-	Script  string    // what is said where the form needs a script and none runs; "" for a form that does not
+	// Username is whose password the form sets, so that password managers know.
+	Username string
+	Hidden   []control
+	Keys     []control // what is there already and can be removed
+	Body     []control
+	Buttons  []control // and links that look like them
+	Riders   []control // buttons of alternatives, below the divider
+	Divided  bool      // the form itself stands below the divider
+	Or       string    // the word on the divider
+	Script   string    // what is said where the form needs a script and none runs; "" for a form that does not
 }
 
 // drafter turns a container into forms. It numbers what it draws, so that no id
 // in the page is made of data.
 type drafter struct {
 	*visit
-	kind   flow.Kind
-	count  int
-	faulty []link // fields with errors
+	kind     flow.Kind
+	schemaID string
+	username string // what the person signs in with, "" for unknown
+	count    int
+	faulty   []link // fields with errors
 	// scripted says that something of the page needs the script.
 	scripted bool
 	// leaves says that a button of the page leads to a provider.
@@ -56,15 +65,44 @@ func (d *drafter) forms(c ui.Container) []form {
 	for i, s := range arrangement(c.Nodes) {
 		f := form{Action: c.Action, Method: method, ID: "form-" + number(i), Label: d.words.Text(string(d.kind) + ".title"), Or: d.words.Text("or")}
 		d.fill(&f, s, i == 0)
-		if d.kind == flow.Settings {
-			f.Heading = d.words.Maybe("group." + string(s.group))
-		} else if i > 0 && !divided {
-			f.Divided, divided = true, true
+		switch {
+		case d.kind == flow.Settings:
+			d.headline(&f, s.group)
+		case i > 0:
+			f.Divided, divided = !divided, true
+			d.fold(&f, s.group)
 		}
 		divided = divided || len(f.Riders) > 0
 		all = append(all, f)
 	}
 	return all
+}
+
+// headline says what a section of the settings is about. Groups that are newer than
+// the words have none.
+func (d *drafter) headline(f *form, g ui.Group) {
+	f.Heading, f.Text = d.words.Maybe("group."+string(g)), d.words.Maybe("group."+string(g)+".text")
+	if f.Heading != "" {
+		f.Anchor = string(g)
+	}
+	for _, c := range f.Body {
+		if c.Partial == "picture" && g == ui.TOTP {
+			f.Text = d.words.Text("totp.help")
+		}
+		if c.Secret != nil && len(c.Rules) > 0 {
+			f.Username = d.username
+		}
+	}
+}
+
+// fold hides an alternative with fields of its own behind its name, unless
+// something in it was wrong.
+func (d *drafter) fold(f *form, g ui.Group) {
+	f.Summary = d.words.Maybe("factor." + string(g))
+	if f.Summary == "" && len(f.Buttons) > 0 {
+		f.Summary = f.Buttons[0].Label
+	}
+	f.Open = slices.ContainsFunc(f.Body, func(c control) bool { return c.Invalid })
 }
 
 // fill draws the nodes of a section. The first button is the primary one in the
@@ -76,6 +114,8 @@ func (d *drafter) fill(f *form, s section, first bool) {
 		case !ok:
 		case c.Partial == "hidden":
 			f.Hidden = append(f.Hidden, c)
+		case c.Partial == "key":
+			f.Keys = append(f.Keys, c)
 		case c.Partial == "trigger" && d.kind == flow.Settings:
 			f.Buttons = slices.Insert(f.Buttons, 0, c) // before those that remove what is there
 		case c.Partial == "button", c.Partial == "trigger", c.Partial == "anchor":

@@ -26,15 +26,13 @@ func secure(h http.Header, set *flow.Setup) {
 
 // openings are what a page needs its policy to leave open.
 type openings struct {
-	script  bool // a file of this server runs
 	leaves  bool // a submission can lead to a provider
 	awaited bool // ... or back to an application that an OAuth2 server knows
 }
 
-// policy is the page's content security policy (W3C CSP level 3). Scripts run only
-// on pages that need one, and only files of this server. Browsers hold
-// form-action against the redirects that follow a submission as well, so it lists
-// where these may lead. Providers send people on to places of their own, and OAuth2
+// policy is the page's content security policy (W3C CSP level 3). Scripts are files
+// of this server, nothing inline. Browsers hold form-action against the redirects
+// that follow a submission as well, so it lists where these may lead. Providers send people on to places of their own, and OAuth2
 // clients can be anywhere, an app's scheme included: nobody can list those.
 func policy(set *flow.Setup, w openings) string {
 	forms := []string{"'self'"}
@@ -56,12 +54,10 @@ func policy(set *flow.Setup, w openings) string {
 		"img-src " + strings.Join(images, " "),
 		"frame-ancestors 'none'",
 		"base-uri 'none'",
+		"script-src 'self'",
 	}
 	if !w.awaited {
 		directives = append(directives, "form-action "+strings.Join(forms, " "))
-	}
-	if w.script {
-		directives = append(directives, "script-src 'self'")
 	}
 	return strings.Join(directives, "; ")
 }

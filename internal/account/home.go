@@ -22,8 +22,9 @@ type homePage struct {
 	Facts   []fact // about the person
 	Session []fact
 	Links   []link
+	Doors   []link // to the parts of the settings
 	SignOut *signOut
-	Labels  homeLabels
+	Said    homeLabels
 }
 
 // homeLabels are the headings of the front page.
@@ -31,8 +32,9 @@ type homeLabels struct{ Facts, Session string }
 
 // fact is one line of what is known.
 type fact struct {
-	Name, Value string
-	Time        string // RFC 3339, when the value is a time
+	Name, Value   string
+	Before, After string // words around the value, which then is a time
+	Time          string // RFC 3339, when the value is a time
 }
 
 // signOut is a form that ends the session.
@@ -56,7 +58,7 @@ func (p *Pages) home(v *visit) error {
 		return err
 	}
 	if s == nil {
-		return p.render(v, http.StatusOK, "home", homePage{
+		return p.render(v, http.StatusOK, "home", &homePage{
 			frame: p.frame(v, v.words.Text("welcome.title", "name", productName(v.set))),
 			Text:  v.words.Text("welcome.text"), Links: v.ways(),
 		})
@@ -79,7 +81,7 @@ func (p *Pages) homeOf(v *visit, s *session.Session) error {
 	view := homePage{
 		frame:   p.frame(v, v.words.Text("home.title")),
 		Session: v.aboutSession(s),
-		Labels:  homeLabels{Facts: v.words.Text("home.facts"), Session: v.words.Text("home.session")},
+		Said:    homeLabels{Facts: v.words.Text("home.facts"), Session: v.words.Text("home.session")},
 	}
 	if s.Identity != nil {
 		facts := v.aboutPerson(s.Identity)
@@ -90,15 +92,40 @@ func (p *Pages) homeOf(v *visit, s *session.Session) error {
 			view.Facts = facts
 		}
 	}
-	if v.set.SelfService.Flows.Settings.UIURL != "" {
-		view.Links = append(view.Links, link{Href: v.start(flow.Settings, nil), Text: v.words.Text("settings.title"), Button: true, Primary: true})
-	}
+	view.Doors = v.doors()
 	out, err := p.signOut(v)
 	if err != nil {
 		return err
 	}
 	view.SignOut = out
-	return p.render(v, http.StatusOK, "home", view)
+	return p.render(v, http.StatusOK, "home", &view)
+}
+
+// doors lead to the parts of the settings that people look for.
+func (v *visit) doors() []link {
+	settings := &v.set.SelfService.Flows.Settings
+	if settings.UIURL == "" {
+		return nil
+	}
+	start := v.start(flow.Settings, nil)
+	if !settings.UIBuiltIn {
+		return []link{{Href: start, Text: v.words.Text("settings.title"), Button: true, Primary: true}}
+	}
+	return []link{
+		{Href: start + "#profile", Text: v.words.Text("home.profile")},
+		{Href: start + "#password", Text: v.words.Text("home.security")},
+		{Href: start + "#sessions", Text: v.words.Text("home.sessions")},
+	}
+}
+
+// nameOf is what a person is called: the first trait that they sign in with, else
+// the first of all.
+func (v *visit) nameOf(i *identity.Identity) string {
+	facts := v.aboutPerson(i)
+	if len(facts) == 0 {
+		return ""
+	}
+	return facts[0].Value
 }
 
 // signOut is the button that ends the session, nil when there is none. A form

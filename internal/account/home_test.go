@@ -28,7 +28,7 @@ func TestTheFrontPageSaysWhoIsSignedIn(t *testing.T) {
 	if out == nil || value(out, "method") != "get" || value(having(out, "input", "name", "token"), "value") != "secret" {
 		t.Error("there is no button to sign out")
 	}
-	if having(doc, "a", "href", base+"self-service/settings/browser") == nil {
+	if having(doc, "a", "href", base+"self-service/settings/browser#profile") == nil {
 		t.Error("there is no way to the settings")
 	}
 }
@@ -106,14 +106,14 @@ func TestNameAndLogoAreTheOperators(t *testing.T) {
 
 func TestAssetsMayBeKeptForEver(t *testing.T) {
 	p := pages(t, &journeys{})
-	for file, contentType := range map[string]string{p.assets.style: "text/css; charset=utf-8", p.assets.icon: "image/svg+xml"} {
+	for file, contentType := range map[string]string{p.look.Load().assets.style: "text/css; charset=utf-8", p.look.Load().assets.icon: "image/svg+xml"} {
 		w := httptest.NewRecorder()
 		w.Header().Set("Set-Cookie", "csrf=1")
 		w.Header().Set("Vary", "Cookie")
 		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, file, nil))
 		for header, want := range map[string]string{
 			"Content-Type": contentType, "Cache-Control": "public, max-age=31536000, immutable",
-			"X-Content-Type-Options": "nosniff", "Set-Cookie": "", "Vary": "",
+			"X-Content-Type-Options": "nosniff", "Set-Cookie": "", "Vary": "Accept-Encoding",
 		} {
 			if got := w.Header().Get(header); got != want {
 				t.Errorf("%s: %s is %q, want %q", file, header, got, want)
@@ -133,7 +133,7 @@ func TestPagesLoadNothingFromElsewhere(t *testing.T) {
 			if !ok || e.Data == "a" {
 				continue
 			}
-			file, known := p.assets.files[from]
+			file, known := p.look.Load().assets.files[from]
 			if !known {
 				t.Errorf("<%s> loads %s", e.Data, from)
 			}
@@ -165,7 +165,7 @@ func TestPagesBelowAPrefixFindTheirStyle(t *testing.T) {
 	set := setup(t, func(s *config.Snapshot) { s.Serve.Public.BaseURL = mustParse(t, "https://id.example.org/auth/") })
 	j := &journeys{setup: set}
 	doc := document(t, get(t, j, "/"))
-	if having(doc, "link", "href", "/auth"+pages(t, j).assets.style) == nil {
+	if having(doc, "link", "href", "/auth"+pages(t, j).look.Load().assets.style) == nil {
 		t.Error("the style sheet is looked for outside of the prefix")
 	}
 	if having(doc, "a", "href", "https://id.example.org/auth/self-service/login/browser") == nil {

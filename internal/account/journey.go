@@ -76,10 +76,15 @@ type journeyPage struct {
 	Notes   []note // about the form as a whole
 	Faulty  []link // fields whose value was not accepted
 	Forms   []form
-	Nothing string // said instead of a form that would be empty
-	Check   string // the words before the faulty fields
-	Links   []link // other ways to go on
+	Lead    []string // said below the heading
+	Change  *link    // the way out for somebody else
+	Nothing string   // said instead of a form that would be empty
+	Check   string   // the words before the faulty fields
+	Links   []link   // other ways to go on
 	SignOut *signOut
+	Nav     []link // to the sections of the settings
+	Label   string // of Nav
+	Sheets  *sheets
 }
 
 func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
@@ -93,13 +98,16 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 		Notes: notes(container.Messages, "note"),
 		Links: v.otherWays(f),
 	}
-	d := &drafter{visit: v, kind: f.Kind}
+	d := &drafter{visit: v, kind: f.Kind, schemaID: f.SchemaID}
+	if shown.Identity != nil {
+		d.schemaID, d.username = shown.Identity.SchemaID, v.nameOf(shown.Identity)
+	}
 	view.Forms = d.forms(container)
 	view.Faulty = d.faulty
 	if d.scripted {
-		view.Script = local(v.set, p.assets.script)
+		view.Keys = v.asset(v.look.assets.keys)
 	}
-	v.Header().Set("Content-Security-Policy", policy(v.set, openings{script: d.scripted, leaves: d.leaves, awaited: f.Challenge != ""}))
+	v.Header().Set("Content-Security-Policy", policy(v.set, openings{leaves: d.leaves, awaited: f.Challenge != ""}))
 	if len(view.Forms) == 0 {
 		view.Nothing = v.words.Text("nothing")
 	}
@@ -109,14 +117,71 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	if len(view.Faulty) > 0 || hasError(view.Notes) {
 		view.Title = v.words.Text("error.prefix", "title", view.Title)
 	}
-	if f.Kind == flow.Login && (f.Refresh || f.RequestedAAL == session.AAL2) {
-		out, err := p.signOut(v)
-		if err != nil {
+	view.lead(v, shown)
+	if err := p.surround(v, f, &view); err != nil {
+		return err
+	}
+	return p.render(v, http.StatusOK, "journey", &view)
+}
+
+// lead says below the heading for whom and what for this is.
+func (view *journeyPage) lead(v *visit, shown *flow.Page) {
+	f := shown.Flow
+	say := func(text string) {
+		if text != "" {
+			view.Lead = append(view.Lead, text)
+		}
+	}
+	if name := clientOf(shown.LoginRequest).name(); name != "" {
+		say(v.words.Text("login.client", "client", name))
+	}
+	if f.Kind == flow.Login {
+		if who := hiddenIdentifier(view.Forms); who != "" {
+			say(v.words.Text("login.as", "who", who))
+			if !f.Refresh {
+				view.Change = &link{Href: v.start(f.Kind, keep(f)), Text: v.words.Text("login.change")}
+			}
+		}
+	}
+	if f.State == flow.ChooseMethod && len(view.Notes) == 0 {
+		say(v.words.Maybe(string(f.Kind) + ".text"))
+	}
+	if asksForCode(view.Forms) && f.State == flow.SentEmail {
+		say(v.words.Text("code.elsewhere"))
+	}
+}
+
+// surround adds what stands around the forms: the way out of a sign-in that has
+// begun, and in the settings what no flow has.
+func (p *Pages) surround(v *visit, f *flow.Flow, view *journeyPage) (err error) {
+	switch {
+	case f.Kind == flow.Login && (f.Refresh || f.RequestedAAL == session.AAL2):
+		view.SignOut, err = p.signOut(v)
+	case f.Kind == flow.Settings:
+		view.Wide, view.Label = true, v.words.Text("settings.sections")
+		if view.Sheets, err = p.sheets(v, f, view.Forms); err != nil {
 			return err
 		}
-		view.SignOut = out
+		view.Nav = navigation(view.Forms, view.Sheets)
 	}
-	return p.render(v, http.StatusOK, "journey", view)
+	return err
+}
+
+// hiddenIdentifier is whom a sign-in form is about when it does not ask.
+func hiddenIdentifier(forms []form) string {
+	for _, f := range forms {
+		for _, c := range f.Hidden {
+			if c.Name == "identifier" {
+				return c.Value
+			}
+		}
+	}
+	return ""
+}
+
+// asksForCode says whether a code that was sent is asked for.
+func asksForCode(forms []form) bool {
+	return first(forms, func(c *control) bool { return c.Name == "code" }) != nil
 }
 
 // titleOf names the words on top of a flow's page.
@@ -126,13 +191,14 @@ func titleOf(f *flow.Flow) string {
 		return "login.second.title"
 	case f.Kind == flow.Login && f.Refresh:
 		return "login.refresh.title"
+	case f.Kind == flow.Registration && f.Stage() == flow.Credentials:
+		return "registration.choose.title"
 	}
 	return string(f.Kind) + ".title"
 }
 
-// otherWays are the links below a form: to the other journeys and back.
-func (v *visit) otherWays(f *flow.Flow) []link {
-	flows := &v.set.SelfService.Flows
+// keep is what another journey in place of this one has to know.
+func keep(f *flow.Flow) url.Values {
 	query := url.Values{}
 	if f.ReturnTo != "" {
 		query.Set("return_to", f.ReturnTo)
@@ -140,6 +206,13 @@ func (v *visit) otherWays(f *flow.Flow) []link {
 	if f.Challenge != "" {
 		query.Set("login_challenge", f.Challenge)
 	}
+	return query
+}
+
+// otherWays are the links below a form: to the other journeys and back.
+func (v *visit) otherWays(f *flow.Flow) []link {
+	flows := &v.set.SelfService.Flows
+	query := keep(f)
 	to := func(k flow.Kind, word string) link {
 		return link{Href: v.start(k, query), Lead: v.words.Maybe(word + ".lead"), Text: v.words.Text(word)}
 	}

@@ -186,7 +186,7 @@ func TestOnlyPagesOfOursAreClaimed(t *testing.T) {
 			for _, path := range append(all, "/nowhere", "/login/", "/logout", "/assets/", "/assets/cardea.css", "/Login") {
 				address := path
 				if path == "style" {
-					address = p.assets.style
+					address = p.look.Load().assets.style
 				}
 				r := httptest.NewRequest(http.MethodGet, address, nil)
 				if got := p.Claims(j.setup, r); got != claimed[path] {

@@ -24,8 +24,7 @@ const chooseParameter = "lang"
 const yearInSeconds = 365 * 24 * 60 * 60
 
 // listen finds out about the language from what the request says by itself.
-func (v *visit) listen(p *Pages) {
-	v.catalogue = p.catalogue
+func (v *visit) listen() {
 	if c, err := v.request.Cookie(flow.LanguageCookie); err == nil {
 		v.chosen = tags(c.Value)
 	}
@@ -49,12 +48,12 @@ func (v *visit) speakFor(shown *flow.Page, i *identity.Identity) {
 // that the next one wants must not win because it is closer to what this one wants.
 func (v *visit) speak() {
 	for _, wanted := range [][]language.Tag{v.chosen, v.asked, v.own, v.browser} {
-		if l, ok := v.catalogue.Speaks(wanted...); ok {
+		if l, ok := v.look.catalogue.Speaks(wanted...); ok {
 			v.locale, v.words = l, l.Pages()
 			return
 		}
 	}
-	v.locale = v.catalogue.Locale()
+	v.locale = v.look.catalogue.Locale()
 	v.words = v.locale.Pages()
 }
 
@@ -119,7 +118,7 @@ func (p *Pages) choose(v *visit) bool {
 	}
 	query := v.query
 	query.Del(chooseParameter)
-	for _, l := range p.catalogue.Locales() {
+	for _, l := range v.look.catalogue.Locales() {
 		if l.Tag().String() != name {
 			continue
 		}
@@ -141,7 +140,7 @@ type languageLink struct {
 
 // menu lists the languages there are; nil when there is only one.
 func (v *visit) menu() []languageLink {
-	all := v.catalogue.Locales()
+	all := v.look.catalogue.Locales()
 	if len(all) < 2 {
 		return nil
 	}

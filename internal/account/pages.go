@@ -1,12 +1,13 @@
 package account
 
 import (
-	"errors"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
+	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -26,6 +27,8 @@ type Journeys interface {
 	Session(r *http.Request) (*session.Session, error)
 	// LogoutURL is the address that signs the browser out, "" for nobody.
 	LogoutURL(r *http.Request) (string, error)
+	// FormToken is the anti-CSRF token for a form that no flow made.
+	FormToken(r *http.Request) string
 	// Failure reads an error that a journey sent the browser here with.
 	Failure(r *http.Request, id string) (*problem.Error, error)
 }
@@ -33,6 +36,7 @@ type Journeys interface {
 // Options are the parts the pages are made of.
 type Options struct {
 	Journeys  Journeys
+	Self      Self // nil for settings that end with the flow's
 	Catalogue *ui.Catalogue
 	Mailbox   Mailbox      // nil for none
 	Files     fs.FS        // css and icons; nil for the embedded ones
@@ -41,15 +45,16 @@ type Options struct {
 
 // Pages serves the built-in pages. Safe for concurrent use.
 type Pages struct {
-	journeys  Journeys
-	mailbox   Mailbox
-	catalogue *ui.Catalogue
-	templates *templates
-	assets    *assets
-	log       *slog.Logger
+	journeys Journeys
+	self     Self
+	mailbox  Mailbox
+	files    fs.FS
+	look     atomic.Pointer[look]
+	log      *slog.Logger
 }
 
-// New reads templates and assets. An error names the one that is broken.
+// New reads templates and assets; Prepare changes them as a configuration wants. An
+// error names the one that is broken.
 func New(o Options) (*Pages, error) {
 	if o.Files == nil {
 		o.Files = web.Files
@@ -57,13 +62,12 @@ func New(o Options) (*Pages, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pages{journeys: o.Journeys, mailbox: o.Mailbox, catalogue: o.Catalogue, log: o.Log}
-	var errs [2]error
-	p.templates, errs[0] = parseTemplates()
-	p.assets, errs[1] = readAssets(o.Files)
-	if err := errors.Join(errs[:]...); err != nil {
+	p := &Pages{journeys: o.Journeys, self: o.Self, mailbox: o.Mailbox, files: o.Files, log: o.Log}
+	use, err := p.Prepare(&config.Snapshot{}, o.Catalogue)
+	if err != nil {
 		return nil, err
 	}
+	use()
 	return p, nil
 }
 
@@ -82,13 +86,8 @@ func (p *Pages) route(set *flow.Setup, path string) page {
 	}
 	flows := &set.SelfService.Flows
 	name := strings.TrimPrefix(path, "/")
-	switch {
-	case name == "" && flows.Login.UIBuiltIn:
-		return (*Pages).home
-	case name == trialPath && flows.Login.UIBuiltIn:
-		return (*Pages).trial
-	case name == "error" && flows.Error.UIBuiltIn:
-		return (*Pages).failure
+	if serve, ok := extras[name]; ok && serve.here(p, set) {
+		return serve.page
 	}
 	if f := flows.ByKind(name); f != nil && f.UIBuiltIn {
 		return func(p *Pages, v *visit) error { return p.journey(v, flow.Kind(name)) }
@@ -108,30 +107,32 @@ func (p *Pages) serves(set *flow.Setup) bool {
 
 // Claims says whether an address is a page or an asset of ours.
 func (p *Pages) Claims(set *flow.Setup, r *http.Request) bool {
-	if _, ok := p.assets.files[r.URL.Path]; ok {
+	if _, ok := p.look.Load().assets.files[r.URL.Path]; ok {
 		return p.serves(set)
 	}
 	return p.route(set, r.URL.Path) != nil
 }
 
-// ServeHTTP answers for the addresses that Claims says are ours.
+// ServeHTTP answers for the addresses that Claims says are ours. What changes
+// something comes as POST; whoever serves us has checked its anti-CSRF token.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	set := p.journeys.Setup()
+	set, now := p.journeys.Setup(), p.look.Load()
 	if !p.Claims(set, r) {
 		http.NotFound(w, r)
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if posts := r.Method == http.MethodPost && extras[strings.TrimPrefix(r.URL.Path, "/")].posts; !reads && !posts {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	if file, ok := p.assets.files[r.URL.Path]; ok {
-		file.serve(w)
+	if file, ok := now.assets.files[r.URL.Path]; ok {
+		file.serve(w, r)
 		return
 	}
-	v := &visit{ResponseWriter: w, request: r, set: set, query: r.URL.Query()}
-	v.listen(p)
+	v := &visit{ResponseWriter: w, request: r, set: set, look: now, query: r.URL.Query()}
+	v.listen()
 	secure(w.Header(), set)
 	if p.choose(v) {
 		return

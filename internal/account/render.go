@@ -5,7 +5,9 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"cardea/internal/flow"
@@ -19,16 +21,35 @@ type templates struct {
 	pages map[string]*template.Template
 }
 
-func parseTemplates() (*templates, error) {
+// parseTemplates reads our templates and, over them, those of an operator; nil for
+// none. A file with the name of one of our pages takes its place; definitions of
+// other files replace the partials of the same name.
+func parseTemplates(changes fs.FS) (*templates, error) {
 	common, err := template.New("").Option("missingkey=error").
-		ParseFS(templateFiles, "templates/frame.html", "templates/form.html", "templates/nodes.html")
+		ParseFS(templateFiles, "templates/frame.html", "templates/form.html", "templates/nodes.html", "templates/icons.html")
 	if err != nil {
 		return nil, fmt.Errorf("the templates of the pages: %w", err)
 	}
+	var theirs []string
+	if changes != nil {
+		if theirs, err = fs.Glob(changes, "*.html"); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range theirs {
+		if slices.Contains(pageNames, strings.TrimSuffix(name, ".html")) {
+			continue
+		}
+		if _, err := common.ParseFS(changes, name); err != nil {
+			return nil, fmt.Errorf("cardea.account.override_path, templates: %w", err)
+		}
+	}
 	t := &templates{pages: map[string]*template.Template{}}
-	for _, name := range []string{"journey", "home", "notice", "mailbox"} {
+	for _, name := range pageNames {
 		page, err := common.Clone()
-		if err == nil {
+		if err == nil && slices.Contains(theirs, name+".html") {
+			page, err = page.ParseFS(changes, name+".html")
+		} else if err == nil {
 			page, err = page.ParseFS(templateFiles, "templates/"+name+".html")
 		}
 		if err != nil {
@@ -38,6 +59,9 @@ func parseTemplates() (*templates, error) {
 	}
 	return t, nil
 }
+
+// pageNames are the pages by the names of their templates.
+var pageNames = []string{"journey", "home", "notice", "mailbox", "delete", "preview"}
 
 // frame is what every page has around its content.
 type frame struct {
@@ -51,14 +75,26 @@ type frame struct {
 	OwnLogo   bool
 	Style     string
 	Icon      string
-	Script    string // "" for a page that needs none
+	Script    string // makes pages more comfortable
+	Keys      string // for security keys and passkeys, "" for a page without them
+	Wide      bool   // several cards instead of one
+	Languages []languageLink
+	Labels    labels
 }
+
+// labels are what parts of the frame are called.
+type labels struct{ Language, Current, Failed, Unsupported string }
 
 func (p *Pages) frame(v *visit, heading string) frame {
 	f := frame{
 		Language: v.locale.Tag().String(), Direction: v.locale.Direction(),
 		Heading: heading, Product: productName(v.set), Home: v.home(),
-		Style: local(v.set, p.assets.style), Icon: local(v.set, p.assets.icon),
+		Style: v.asset(v.look.assets.style), Icon: v.asset(v.look.assets.icon), Script: v.asset(v.look.assets.script),
+		Languages: v.menu(),
+		Labels: labels{
+			Language: v.words.Text("language.label"), Current: v.locale.Name(),
+			Failed: v.words.Text("script.failed"), Unsupported: v.words.Text("script.unsupported"),
+		},
 	}
 	f.Title = heading
 	if !strings.Contains(heading, f.Product) {
@@ -75,6 +111,9 @@ func (p *Pages) frame(v *visit, heading string) frame {
 func local(set *flow.Setup, below string) string {
 	return strings.TrimSuffix(set.Serve.Public.BaseURL.Path, "/") + below
 }
+
+// asset is the address of a file that pages load.
+func (v *visit) asset(path string) string { return local(v.set, path) }
 
 // productName is what the pages call what one signs in to.
 func productName(set *flow.Setup) string {
@@ -96,7 +135,7 @@ type link struct {
 // render writes a whole page or nothing.
 func (p *Pages) render(v *visit, status int, name string, view any) error {
 	var b bytes.Buffer
-	if err := p.templates.pages[name].ExecuteTemplate(&b, "frame", view); err != nil {
+	if err := v.look.templates.pages[name].ExecuteTemplate(&b, "frame", view); err != nil {
 		return fmt.Errorf("render the page %s: %w", name, err)
 	}
 	v.WriteHeader(status)

@@ -18,7 +18,7 @@ type visit struct {
 	set     *flow.Setup
 	query   url.Values
 
-	catalogue *ui.Catalogue
+	look *look
 	// Who says what about the language, see speak.
 	chosen, asked, own, browser []language.Tag
 	locale                      *ui.Locale

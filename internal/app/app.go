@@ -77,7 +77,7 @@ type App struct {
 	setup   *setupHolder
 	jsonnet *jsonnet.Pool
 	post    *post
-	words   *ui.Catalogue
+	pages   *account.Pages
 	hooks   *hook.Runner
 	metrics http.Handler
 }
@@ -120,7 +120,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.load = documents(client)
 	a.schemas = keepLastGood(a.load, snapshot.Cardea.DataDir, o.Log)
-	if a.words, err = ui.NewCatalogue(); err != nil {
+	words, err := ui.NewCatalogue()
+	if err != nil {
 		return nil, err
 	}
 	a.pool = newPool(snapshot)
@@ -142,7 +143,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	engine := flow.New(flow.Options{
-		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
+		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: words,
 		Composer: a.post.composer, Hooks: a.hooks, OAuth2: newOAuth2(),
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
@@ -157,11 +158,10 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Tokenizer: templates.find, WebAuthnJS: script,
 		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
-	pages, err := account.New(account.Options{Journeys: a.wire, Catalogue: a.words, Mailbox: mailbox{mail}, Log: o.Log})
-	if err != nil {
+	if a.pages, err = account.New(account.Options{Journeys: a.wire, Self: a.wire, Catalogue: words, Mailbox: mailbox{mail}, Log: o.Log}); err != nil {
 		return nil, err
 	}
-	a.wire.UsePages(pages)
+	a.wire.UsePages(a.pages)
 	if err := a.use(ctx, snapshot); err != nil {
 		return nil, err
 	}
@@ -186,7 +186,15 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	useTexts, err := a.post.compile(ctx, snapshot, a.words, a.load, a.log)
+	words, err := account.Texts(snapshot)
+	if err != nil {
+		return err
+	}
+	useTexts, err := a.post.compile(ctx, snapshot, words, a.load, a.log)
+	if err != nil {
+		return err
+	}
+	usePages, err := a.pages.Prepare(snapshot, words)
 	if err != nil {
 		return err
 	}
@@ -197,6 +205,7 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 		return err
 	}
 	useTexts()
+	usePages()
 	a.setup.store(setup)
 	a.signOutOutsiders(ctx, setup)
 	return nil

@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 
+	"cardea/internal/account"
 	"cardea/internal/config"
 	"cardea/internal/courier"
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/httpapi"
-	"cardea/internal/ui"
 )
 
 // What commands ask without building a server.
@@ -44,7 +44,7 @@ func CheckDocuments(ctx context.Context, s *config.Snapshot) (warnings []string,
 	if _, err := flow.Compile(ctx, s, load); err != nil {
 		return nil, err
 	}
-	words, err := ui.NewCatalogue()
+	words, err := account.Texts(s)
 	if err != nil {
 		return nil, err
 	}

@@ -180,6 +180,20 @@ func (r resolver) flows() {
 		}
 	}
 	f.Error.UIURL, f.Error.UIBuiltIn = r.page("error", f.Error.UIURL)
+	if after := &f.Logout.After; f.Login.UIBuiltIn && after.DefaultBrowserReturnURL == "" {
+		after.DefaultBrowserReturnURL, _ = r.page("signed-out", "")
+	}
+	r.ownAccount()
+}
+
+// ownAccount decides what people may do with their account: whoever brings a
+// settings page says so, ours can do everything.
+func (r resolver) ownAccount() {
+	for key, allow := range map[string]*bool{"allow_export": &r.Cardea.Account.AllowExport, "allow_deletion": &r.Cardea.Account.AllowDeletion} {
+		if _, ok := r.layers.lookup("cardea.account." + key); !ok {
+			*allow = r.SelfService.Flows.Settings.UIBuiltIn
+		}
+	}
 }
 
 // page is where browsers are sent: the configured page, else the built-in one.

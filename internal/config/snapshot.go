@@ -317,6 +317,12 @@ type CardeaAccount struct {
 	Enabled bool
 	Name    string
 	LogoURL string
+	Theme   struct {
+		Light, Dark map[string]string // custom properties of the style sheet, by name without the dashes
+	}
+	OverridePath  string // directory with templates and texts that go before ours; "" for none
+	AllowExport   bool   // people may download what is kept about them
+	AllowDeletion bool   // people may delete their account
 }
 
 // CardeaCourier says whether the server itself delivers messages.

@@ -84,6 +84,9 @@ func (s *Server) table() []Route {
 	add(public, "DELETE", "/sessions/{id}", "disableMySession", s.revokeOwnSession)
 	add(public, "GET", "/sessions/token-exchange", "exchangeSessionToken", s.exchangeToken)
 
+	add(public, "GET", "/self-service/account", "exportMyAccount", s.exportOwnAccount)
+	add(public, "DELETE", "/self-service/account", "deleteMyAccount", s.deleteOwnAccount)
+
 	add(public, "GET", "/schemas", "listIdentitySchemas", s.listSchemas)
 	add(public, "GET", "/schemas/{id}", "getIdentitySchema", s.getSchema)
 	free("GET", "/admin/schemas", "", s.toPublic)
@@ -137,15 +140,23 @@ func (s *Server) mux(scope Scope) http.Handler {
 		mux.HandleFunc(pattern, s.observed(r))
 	}
 	if scope == public && s.pages != nil {
-		mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-			if !s.pages.Claims(s.compiled.Load().Setup, r) {
-				notFound(w, r)
-				return
-			}
-			s.pages.ServeHTTP(w, r)
-		})
+		mux.HandleFunc("GET /", s.page)
+		mux.HandleFunc("POST /", s.page)
 	}
 	return mux
+}
+
+// page serves what no route claims: a page, or nothing.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case s.pages.Claims(s.compiled.Load().Setup, r):
+		s.pages.ServeHTTP(w, r)
+	case r.Method == http.MethodPost:
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	default:
+		notFound(w, r)
+	}
 }
 
 // class says how the anti-CSRF middleware treats a path (section 8.3 of the
@@ -171,7 +182,7 @@ var (
 		"/self-service/login": true, "/self-service/registration": true, "/self-service/settings": true,
 		"/self-service/recovery": true, "/self-service/verification": true,
 		"/self-service/methods/oidc/callback": true,
-		"/self-service/login/test":            true, "/self-service/logout/api": true,
+		"/self-service/login/test":            true, "/self-service/logout/api": true, "/self-service/account": true,
 		"/sessions": true, "/recovery/code": true, "/recovery/link": true,
 		"/admin/recovery/code": true, "/admin/recovery/link": true,
 	}

@@ -32,6 +32,7 @@ var errNoSuchKey = errors.New("there is no such key")
 type Catalogue struct {
 	locales []*Locale // in the matcher's order, the fallback first
 	exact   map[language.Tag]*Locale
+	bases   map[language.Base]bool // of the languages there are
 	matcher language.Matcher
 }
 
@@ -72,7 +73,7 @@ func readCatalogue(dirs ...fs.FS) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalogue{exact: map[language.Tag]*Locale{base.tag: base}}
+	c := &Catalogue{exact: map[language.Tag]*Locale{base.tag: base}, bases: map[language.Base]bool{}}
 	for _, dir := range dirs {
 		files, err := fs.Glob(dir, "*.json")
 		if err != nil {
@@ -125,6 +126,8 @@ func (c *Catalogue) complete(base *Locale) {
 		}
 		l.pages, l.mails = l.pages.over(base.pages), l.mails.over(base.mails)
 		c.locales = append(c.locales, l)
+		base, _ := tag.Base()
+		c.bases[base] = true
 	}
 	c.matcher = language.NewMatcher(tags)
 }
@@ -233,15 +236,21 @@ func (c *Catalogue) Locale(preferred ...language.Tag) *Locale {
 	return l
 }
 
-// Speaks is Locale, and says whether anything that is preferred fits.
+// Speaks is Locale, and says whether anything that is preferred fits: a language
+// that people merely tend to understand as well does not.
 func (c *Catalogue) Speaks(preferred ...language.Tag) (l *Locale, fits bool) {
-	if len(preferred) > 0 {
-		if l, ok := c.exact[preferred[0]]; ok {
-			return l, true
-		}
+	spoken := slices.DeleteFunc(slices.Clone(preferred), func(t language.Tag) bool {
+		base, _ := t.Base()
+		return !c.bases[base]
+	})
+	if len(spoken) == 0 {
+		return c.locales[0], false
 	}
-	_, i, confidence := c.matcher.Match(preferred...)
-	return c.locales[i], confidence > language.No
+	if l, ok := c.exact[spoken[0]]; ok {
+		return l, true
+	}
+	_, i, _ := c.matcher.Match(spoken...)
+	return c.locales[i], true
 }
 
 // Render gives the message with its text in a language. Whoever renders more than

@@ -97,12 +97,21 @@
     return navigator.credentials.create({ publicKey: forCreate(options, user) });
   }
 
+  // A page that says itself what went wrong cancels the event.
+  function told(error) {
+    return !document.dispatchEvent(new CustomEvent('oryWebAuthnFailed', { detail: error, cancelable: true }));
+  }
+
   function tell(error) {
-    window.alert(error);
+    if (!told(error)) {
+      window.alert(error);
+    }
   }
 
   function log(error) {
-    console.error(error);
+    if (!told(error)) {
+      console.error(error);
+    }
   }
 
   function oryWebAuthnLogin(
@@ -145,7 +154,7 @@
       send(result, assertion(await get(JSON.parse(challenge.value), { mediation: 'conditional', signal: abort.signal })));
     } catch (error) {
       if (!abort.signal.aborted) {
-        log(error);
+        console.error(error);
       }
     }
   }
@@ -200,7 +209,7 @@
     window['__' + name] = call;
   }
 
-  // Buttons that need this script are hidden until it is there.
+  // Buttons that need this script may be hidden until it is there.
   function bind() {
     for (const button of document.querySelectorAll('[data-ory-click]')) {
       const call = triggers[button.dataset.oryClick];

@@ -49,6 +49,7 @@ func arrange(nodes ui.Nodes) []section {
 	nodes = drawable(nodes)
 	first := section{group: leader(nodes)}
 	var others []section
+	var unseen ui.Nodes
 	for _, g := range groups(nodes) {
 		if g == first.group || g == ui.Default || g == ui.Password || g == ui.Captcha {
 			continue
@@ -56,13 +57,14 @@ func arrange(nodes ui.Nodes) []section {
 		own := nodes.WithGroup(g)
 		switch {
 		case !slices.ContainsFunc(own, visible):
+			unseen = append(unseen, own...) // such as the identifier that was asked for before
 		case slices.ContainsFunc(own, isField):
 			others = append(others, section{group: g, nodes: append(shared(nodes), own...)})
 		default:
 			first.riders = append(first.riders, own...)
 		}
 	}
-	first.nodes = nodes.WithGroup(ui.Default, ui.Password, ui.Captcha, first.group)
+	first.nodes = append(nodes.WithGroup(ui.Default, ui.Password, ui.Captcha, first.group), unseen...)
 	if !slices.ContainsFunc(first.nodes, visible) {
 		return others
 	}

@@ -27,6 +27,7 @@ type control struct {
 	Required, Disabled bool
 	Checked            bool
 	Autofocus, Primary bool
+	Quiet              bool   // a way back rather than a way on
 	Optional           string // the word for it, "" for a required field
 	Options            []option
 	Placeholder        bool // the choice may be empty
@@ -145,7 +146,7 @@ func (c *control) input(a ui.Input) {
 	case scripted(a.OnClickTrigger):
 		c.Partial, c.Click = "trigger", a.OnClickTrigger
 	case a.Type == ui.InputSubmit:
-		c.Partial = "button"
+		c.Partial, c.Quiet = "button", a.Name == "screen" && c.Value == "previous"
 	case a.Type == ui.InputCheckbox:
 		c.Partial, c.Checked = "checkbox", c.Value == "true"
 	case len(a.Options) > 0:
@@ -172,6 +173,13 @@ var fieldTypes = map[ui.InputType]bool{
 	ui.InputTel: true, ui.InputDate: true, ui.InputURL: true,
 }
 
+// hints are what browsers are told about fields whose nodes do not say it.
+var hints = map[string]string{
+	"identifier":    string(ui.AutocompleteUsername),
+	"totp_code":     string(ui.AutocompleteOneTimeCode),
+	"lookup_secret": "off",
+}
+
 func (c *control) field(a ui.Input) {
 	c.Partial = "field"
 	if !fieldTypes[a.Type] {
@@ -180,11 +188,10 @@ func (c *control) field(a ui.Input) {
 	if a.Type == ui.InputPassword {
 		c.Value = "" // whatever a flow says, a page shows none
 	}
-	if a.Name == "identifier" && c.Autocomplete == "" {
-		c.Autocomplete = string(ui.AutocompleteUsername)
+	if c.Autocomplete == "" {
+		c.Autocomplete = hints[a.Name]
 	}
-	switch a.Autocomplete {
-	case ui.AutocompleteOneTimeCode:
+	if c.Autocomplete == string(ui.AutocompleteOneTimeCode) {
 		c.InputMode = "numeric"
 	}
 	c.Plain = c.Autocomplete != "" && c.Type != string(ui.InputPassword)

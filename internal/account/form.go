@@ -136,14 +136,25 @@ func (d *drafter) fill(f *form, s section, first bool) {
 	if slices.ContainsFunc(slices.Concat(f.Buttons, f.Riders), func(c control) bool { return c.Click != "" }) {
 		f.Script = d.words.Text("script.needed")
 	}
+	wayBack := func(a, b control) int { return quietness(a) - quietness(b) }
+	slices.SortStableFunc(f.Buttons, wayBack)
+	slices.SortStableFunc(f.Riders, wayBack)
 	typed := false
 	for _, c := range f.Body {
 		typed = typed || c.Name != ""
 	}
-	if len(f.Buttons) > 0 {
+	if len(f.Buttons) > 0 && !f.Buttons[0].Quiet {
 		f.Buttons[0].Primary = first && d.kind != flow.Settings || d.kind == flow.Settings && typed
 	}
 	d.markOptional(f)
+}
+
+// quietness puts ways back behind ways on.
+func quietness(c control) int {
+	if c.Quiet {
+		return 1
+	}
+	return 0
 }
 
 // markOptional says which fields may stay empty. Most have to be filled in, so

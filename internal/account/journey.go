@@ -3,6 +3,7 @@ package account
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"cardea/internal/flow"
 	"cardea/internal/problem"
@@ -118,6 +119,9 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 		view.Title = v.words.Text("error.prefix", "title", view.Title)
 	}
 	view.lead(v, shown)
+	if f.State == flow.SentEmail {
+		comfort(view.Forms, v.words.Text("code.elsewhere"))
+	}
 	if err := p.surround(v, f, &view); err != nil {
 		return err
 	}
@@ -145,9 +149,6 @@ func (view *journeyPage) lead(v *visit, shown *flow.Page) {
 	}
 	if f.State == flow.ChooseMethod && len(view.Notes) == 0 {
 		say(v.words.Maybe(string(f.Kind) + ".text"))
-	}
-	if asksForCode(view.Forms) && f.State == flow.SentEmail {
-		say(v.words.Text("code.elsewhere"))
 	}
 }
 
@@ -179,9 +180,13 @@ func hiddenIdentifier(forms []form) string {
 	return ""
 }
 
-// asksForCode says whether a code that was sent is asked for.
-func asksForCode(forms []form) bool {
-	return first(forms, func(c *control) bool { return c.Name == "code" }) != nil
+// comfort tells whoever waits for a code that nothing is lost meanwhile.
+func comfort(forms []form, text string) {
+	if c := first(forms, func(c *control) bool { return c.Name == "code" }); c != nil {
+		n := note{ID: c.ID + "-comfort", Text: text, Class: string(ui.Info)}
+		c.Notes = append(c.Notes, n)
+		c.DescribedBy = strings.TrimSpace(c.DescribedBy + " " + n.ID)
+	}
 }
 
 // titleOf names the words on top of a flow's page.

@@ -195,8 +195,10 @@ func (r *run) vouchedBefore(i *identity.Identity) *uuid.UUID {
 
 // enrol makes a member of whoever an organization's connection has brought.
 func (r *run) enrol(proof *Proved, link *Link) {
-	if through := vouching(proof, link); join(proof.Identity, through) {
-		proof.Update, r.joins = joining(proof.Update, *through), true
+	through := vouching(proof, link)
+	r.joins = join(proof.Identity, through)
+	if r.joins || through != nil && proof.Update != nil {
+		proof.Update = joining(proof.Update, *through)
 	}
 }
 

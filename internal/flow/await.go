@@ -34,10 +34,32 @@ func (r *run) await(ctx context.Context, step *Step, w Await) *Answer {
 	if err != nil {
 		return r.forward(ctx, err)
 	}
+	if w.Forward != "" {
+		return r.forwardTo(ctx, w.Forward)
+	}
 	if w.Elsewhere {
 		return r.goElsewhere(r.uiURL(r.kind.name, r.flow.ID))
 	}
 	return r.progress(ctx, w.Quiet)
+}
+
+// forwardTo goes on with a provider as if it had been chosen. One that cannot be
+// reached is shown, to be chosen.
+func (r *run) forwardTo(ctx context.Context, provider string) *Answer {
+	x, err := r.exec(ctx)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	for _, s := range r.offered() {
+		if !s.Connects {
+			continue
+		}
+		tree := map[string]any{"provider": provider}
+		if result, err := s.submit(ctx, x, tree); err == nil {
+			return r.act(ctx, x, s, tree, result)
+		}
+	}
+	return r.progress(ctx, false)
 }
 
 // hand lets another step go on as if it had been chosen.

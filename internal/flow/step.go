@@ -54,7 +54,8 @@ type Spec struct {
 	// ParksAlways steps keep a submission that needs a new sign-in also for clients
 	// that do not navigate.
 	ParksAlways bool
-	// Connects marks the step that brings the connections of organizations.
+	// Connects marks the step that brings the connections of organizations. Its input
+	// has a field "provider".
 	Connects bool
 	// Catches marks the step that takes what nobody else claims.
 	Catches bool
@@ -271,13 +272,15 @@ type Await struct {
 	Linked  []string // of the stage Prove: the account's providers, nil for any
 	// Home is the organization whose connections the stage shows, nil for none; with
 	// Only it shows nothing else.
-	Home   *uuid.UUID
-	Only   bool
-	Form   []ui.Message   // replaces the messages of the form
-	Values map[string]any // replaces what fields show; nil keeps it
-	Facts  any            // of the step's method; nil keeps them
-	Active *string        // the method to note as active; nil for the step's
-	Quiet  bool           // a step back: the answer does not repeat the transient payload
+	Home *uuid.UUID
+	Only bool
+	// Forward is the one connection to go on to at once, "" to show the stage.
+	Forward string
+	Form    []ui.Message   // replaces the messages of the form
+	Values  map[string]any // replaces what fields show; nil keeps it
+	Facts   any            // of the step's method; nil keeps them
+	Active  *string        // the method to note as active; nil for the step's
+	Quiet   bool           // a step back: the answer does not repeat the transient payload
 	// Elsewhere sends also clients that do not navigate to the page of the flow,
 	// which goes on there.
 	Elsewhere bool

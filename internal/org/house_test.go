@@ -27,6 +27,7 @@ const (
 	acme    = "11111111-1111-4111-8111-111111111111" // only its connections
 	beta    = "22222222-2222-4222-8222-222222222222" // connections and everything else
 	closed  = "33333333-3333-4333-8333-333333333333" // lets nobody in
+	solo    = "55555555-5555-4555-8555-555555555555" // only its one connection
 	lonely  = "44444444-4444-4444-8444-444444444444" // has no connection
 	nowhere = "99999999-9999-4999-8999-999999999999" // nobody has described it
 )
@@ -37,6 +38,7 @@ cardea:
     - {id: ` + acme + `, label: Acme, domains: [acme.test], sign_in: connections, sign_up: connections, session_lifespan: 2h}
     - {id: ` + beta + `, label: Beta, domains: [beta.test]}
     - {id: ` + closed + `, label: Closed, domains: [closed.test], enabled: false, sign_up: connections}
+    - {id: ` + solo + `, label: Solo, domains: [solo.test], sign_in: connections}
     - {id: ` + lonely + `, label: Lonely, domains: [lonely.test]}
 `
 
@@ -68,13 +70,13 @@ selfservice:
     link: {enabled: true}
     oidc:
       enabled: true
-      config: {providers: [%s, %s, %s, %s, %s]}
+      config: {providers: [%s, %s, %s, %s, %s, %s]}
   flows:
     recovery: {enabled: true, use: code}
     registration: {after: {oidc: {hooks: [{hook: session}]}}}
     %s
 `, p.Config("open", ""), p.Config("acme", ", label: Acme, organization_id: "+acme), p.Config("acme2", ", organization_id: "+acme),
-		p.Config("beta", ", organization_id: "+beta), p.Config("closed", ", organization_id: "+closed), flows)
+		p.Config("solo", ", organization_id: "+solo), p.Config("beta", ", organization_id: "+beta), p.Config("closed", ", organization_id: "+closed), flows)
 	return &house{t, cardeatest.New(t, cardeatest.Options{Config: config + organizations + strings.Join(more, "\n")}), p}
 }
 

@@ -1,6 +1,7 @@
 package org_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -205,6 +206,63 @@ func TestSomebodyIsLedHomeByTheDomainOfTheirAddress(t *testing.T) {
 				f.Submit(claims{"method": "identifier_first", "identifier": "ann@acme.test"})
 				v.comeBack(h.provider.Consent(v.leave(f, "provider", "acme"), claims{"sub": "ann", "email": "ann@acme.test"}))
 				v.wantSignedIn("ann@acme.test", acme)
+			})
+		})
+	}
+}
+
+func TestTheOnlyConnectionIsGoneToAtOnce(t *testing.T) {
+	everybody(t, func(t *testing.T, kind cardeatest.Kind) {
+		h := newHouse(t, "login: {style: identifier_first}")
+		v := h.visitor(kind)
+		f := v.start("login", "")
+		a := f.Submit(claims{"method": "identifier_first", "identifier": "ann@solo.test"})
+		to := a.Location
+		if kind != cardeatest.Browser {
+			to = a.Text("redirect_browser_to")
+		}
+		v.comeBack(h.provider.Consent(to, claims{"sub": "ann", "email": "ann@solo.test"}))
+		v.wantSignedIn("ann@solo.test", solo)
+	})
+}
+
+func TestAMemberWhomAnOperatorHasMadeComesInByTheirAddress(t *testing.T) {
+	for about, tc := range map[string]struct {
+		email, organization, through, provider string
+		claims                                 claims
+		journey                                string
+		in                                     bool
+	}{
+		"a sign-in":                       {"ann@acme.test", acme, acme, "acme", claims{"email_verified": true}, "login", true},
+		"a sign-up":                       {"ann@acme.test", acme, acme, "acme", claims{"email_verified": true}, "registration", true},
+		"an address nobody vouches for":   {"ann@acme.test", acme, acme, "acme", nil, "login", false},
+		"an address of another domain":    {"ann@elsewhere.test", acme, acme, "acme", claims{"email_verified": true}, "login", false},
+		"nobody's member":                 {"ann@solo.test", nowhere, solo, "solo", claims{"email_verified": true}, "login", false},
+		"another provider":                {"ann@acme.test", acme, "", "open", claims{"email_verified": true}, "login", false},
+		"an account others may have made": {"ann@beta.test", beta, beta, "beta", claims{"email_verified": true}, "login", false},
+	} {
+		t.Run(about, func(t *testing.T) {
+			everybody(t, func(t *testing.T, kind cardeatest.Kind) {
+				h := newHouse(t, "")
+				id := h.member(tc.email, tc.organization)
+				told := claims{"sub": "ann", "email": tc.email}
+				maps.Copy(told, tc.claims)
+				v := h.visitor(kind)
+				v.through(tc.journey, tc.through, tc.provider, told)
+				if !tc.in {
+					v.wantNobody(about)
+					return
+				}
+				if got := v.wantSignedIn(tc.email, tc.organization).Text("identity", "id"); got != id {
+					t.Errorf("signed in as %s, want %s", got, id)
+				}
+				again := h.visitor(kind)
+				again.through(tc.journey, tc.through, tc.provider, claims{"sub": "ann"})
+				again.wantSignedIn(tc.email, tc.organization)
+
+				recycled := h.visitor(kind)
+				recycled.through(tc.journey, tc.through, tc.provider, claims{"sub": "another ann", "email": tc.email, "email_verified": true})
+				recycled.wantNobody("somebody else with the same address")
 			})
 		})
 	}

@@ -94,10 +94,14 @@ func submit(ctx context.Context, x *flow.Exec, in input) (flow.Result, error) {
 }
 
 // lead shows the connections of an organization: alone where it wants that, else
-// beside the methods of the account, if one shows.
+// beside the methods of the account, if one shows. Where there is nothing to choose
+// it goes on at once.
 func lead(x *flow.Exec, home *org.Organization, i *identity.Identity) flow.Result {
 	w := flow.Await{Screen: true, Stage: flow.Prove, Methods: x.Connecting(), Home: &home.ID, Only: home.SignIn == org.Connections}
 	if w.Only {
+		if all := x.Setup.Connections(home.ID); len(all) == 1 {
+			w.Forward = all[0].ID
+		}
 		return w
 	}
 	switch {

@@ -147,6 +147,9 @@ func (c *creation) findNamesake(ctx context.Context, x *flow.Exec) error {
 // toLink asks for a proof that the namesake's account is theirs. What the provider
 // says about an address proves nothing here, whether it calls it verified or not.
 func (c *creation) toLink(x *flow.Exec, a *arrival) (flow.Result, error) {
+	if c.expected(x.Realm, a) {
+		return c.welcome(x, a)
+	}
 	sealed, err := identity.SealLink(x.Vault(), c.namesake.ID, a.link(), a.tokens)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type (
 		Connections int          `json:"connections"`
 		Limits      []rowJSON    `json:"limits,omitempty"`
 		Targets     []targetJSON `json:"targets,omitempty"`
+		Import      *importJSON  `json:"import,omitempty"`
 	}
 	targetJSON struct {
 		Binary     string     `json:"binary"`
@@ -49,7 +50,7 @@ type (
 func (r report) writeJSON(w io.Writer) error {
 	out := reportJSON{
 		Go: runtime.Version(), Cores: runtime.NumCPU(), Connections: r.connections,
-		Limits: r.rowsJSON(r.limits),
+		Limits: r.rowsJSON(r.limits), Import: r.imported.json(),
 	}
 	for _, t := range r.targets {
 		out.Targets = append(out.Targets, r.targetJSON(t))

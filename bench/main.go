@@ -14,6 +14,7 @@
 //
 //	go run ./bench                          # build ./cmd/cardea and measure everything
 //	go run ./bench -binary new -compare old # two binaries, operation by operation in turn
+//	go run ./bench -import 1000000          # the admin API's batches beside bare SQL
 //	go run ./bench -only bare,whoami-token -duration 10s -json
 package main
 
@@ -62,6 +63,7 @@ type options struct {
 	duration        time.Duration
 	connections     int
 	identities      int
+	imported        int // identities to import; 0 measures everything else
 	only            selection
 	dir             string // where databases live
 	json            bool
@@ -82,6 +84,7 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.DurationVar(&o.duration, "duration", 3*time.Second, "length of each measurement")
 	flags.IntVar(&o.connections, "connections", 64, "connections, each with one request at a time")
 	flags.IntVar(&o.identities, "identities", 256, "people registered before measuring")
+	flags.IntVar(&o.imported, "import", 0, "measure nothing but the import of so many `identities`, beside the same rows without a server")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "`directory` for databases; put it on the disk to be measured")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.StringVar(&only, "only", "", "comma-separated `names` of what to measure:\n"+strings.Join(names(labels()), " "))
@@ -91,8 +94,8 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if o.duration <= 0 || o.connections < 1 || o.identities < 2 {
-		return o, errors.New("-duration and -connections must be positive, -identities at least 2")
+	if o.duration <= 0 || o.connections < 1 || o.identities < 2 || o.imported < 0 {
+		return o, errors.New("-duration and -connections must be positive, -identities at least 2, -import not negative")
 	}
 	var err error
 	o.only, err = parseSelection(only)
@@ -130,7 +133,11 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	e := &experiment{options: o, dir: dir, progress: progress, report: report{connections: o.connections}}
-	err = e.run(ctx)
+	if o.imported > 0 {
+		err = e.measureImport(ctx)
+	} else {
+		err = e.run(ctx)
+	}
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}

@@ -15,6 +15,7 @@ type report struct {
 	connections int
 	limits      []measurement // of the machine, measured once
 	targets     []targetReport
+	imported    *importReport // nil when that was not measured
 }
 
 // A targetReport is what was found about one binary.
@@ -58,6 +59,9 @@ func (r report) write(w io.Writer) {
 		r.writeMeasurements(w, "operation", t.measurements)
 		t.writeMixed(w)
 		t.writeFootprint(w)
+	}
+	if r.imported != nil {
+		r.imported.write(w)
 	}
 	if len(r.targets) == 2 {
 		writeComparison(w, r.targets[0], r.targets[1])

@@ -32,6 +32,7 @@ type server struct {
 	binary  string
 	dir     string
 	addr    string // of the public API
+	admin   string // of the admin API
 	log     *os.File
 	process *process
 }
@@ -46,7 +47,7 @@ func install(ctx context.Context, binary, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{binary: binary, dir: dir, addr: addrs[0]}
+	s := &server{binary: binary, dir: dir, addr: addrs[0], admin: addrs[1]}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type importReport struct {
 	binary     string
 	identities int
 	took       time.Duration
+	cpu        time.Duration // of the server meanwhile; 0: not known
 	stretches  []stretch
 	peak       int64 // highest resident set of the whole import, in bytes
 	rawTook    time.Duration
@@ -103,6 +104,7 @@ func (e *experiment) importAll(ctx context.Context, s *server, r *importReport) 
 	defer cancel(nil)
 	var next, done atomic.Int64
 	batches := int64((e.imported + importBatch - 1) / importBatch)
+	before, _ := s.process.cpu()
 	begun := time.Now()
 	var senders sync.WaitGroup
 	for range importConnections {
@@ -123,6 +125,9 @@ func (e *experiment) importAll(ctx context.Context, s *server, r *importReport) 
 	go func() { senders.Wait(); close(ended) }()
 	r.watch(s.process, begun, &done, ended)
 	r.took = time.Since(begun)
+	if after, err := s.process.cpu(); err == nil {
+		r.cpu = after - before
+	}
 	return context.Cause(ctx)
 }
 

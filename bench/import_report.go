@@ -19,6 +19,7 @@ func (r *importReport) write(w io.Writer) {
 	rows := [][]string{
 		{"identities", formatCount(uint64(r.identities))},
 		{"through the admin API, per second", formatRate(perSecond(r.identities, r.took))},
+		{"server ms CPU of each", fmt.Sprintf("%.3f", milliseconds(r.cpu)/float64(r.identities))},
 		{"the same rows without a server, per second", formatRate(perSecond(r.identities, r.rawTook))},
 		{"rows of each", formatRatio(float64(r.rawRows) / float64(r.identities))},
 		{"API ÷ raw", formatRatio(r.rawTook.Seconds() / r.took.Seconds())},
@@ -40,6 +41,7 @@ type importJSON struct {
 	Binary       string        `json:"binary"`
 	Identities   int           `json:"identities"`
 	PerSecond    float64       `json:"per_second"`
+	ServerCPU    float64       `json:"server_cpu_ms"`
 	RawPerSecond float64       `json:"raw_per_second"`
 	RawRows      int           `json:"raw_rows"`
 	Peak         int64         `json:"peak_bytes"`
@@ -59,7 +61,7 @@ func (r *importReport) json() *importJSON {
 		return nil
 	}
 	out := &importJSON{
-		Binary: r.binary, Identities: r.identities, PerSecond: perSecond(r.identities, r.took), RawPerSecond: perSecond(r.identities, r.rawTook),
+		Binary: r.binary, Identities: r.identities, PerSecond: perSecond(r.identities, r.took), ServerCPU: milliseconds(r.cpu) / float64(r.identities), RawPerSecond: perSecond(r.identities, r.rawTook),
 		RawRows: r.rawRows, Peak: r.peak, Pages: r.pages, First: milliseconds(r.first), Last: milliseconds(r.last),
 	}
 	for _, s := range r.stretches {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -49,6 +50,7 @@ const (
 type member struct {
 	ctx  context.Context
 	fn   func(conn) error
+	solo bool        // it takes no part in a batch
 	turn atomic.Bool // set by whoever decides its fate: the loop or a caller that gave up
 	done chan error  // holds one
 }
@@ -84,10 +86,21 @@ func newGroupWriter(c *writerConn, stats *counters, queue int) *groupWriter {
 // write waits for its turn and for the commit. A caller that gives up before its
 // turn leaves no trace; after that it is told how it went.
 func (w *groupWriter) write(ctx context.Context, fn func(conn) error) error {
+	return w.await(&member{ctx: ctx, fn: fn, done: make(chan error, 1)})
+}
+
+// writeAlone is write outside of batches. A savepoint keeps the old content of every
+// page that is changed within it in memory, which for a thousand identities is more
+// than the identities.
+func (w *groupWriter) writeAlone(ctx context.Context, fn func(conn) error) error {
+	return w.await(&member{ctx: ctx, fn: fn, solo: true, done: make(chan error, 1)})
+}
+
+func (w *groupWriter) await(m *member) error {
+	ctx := m.ctx
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	m := &member{ctx: ctx, fn: fn, done: make(chan error, 1)}
 	if err := w.enqueue(m); err != nil {
 		return err
 	}
@@ -171,8 +184,14 @@ func (w *groupWriter) collect(first *member) []*member {
 }
 
 func (w *groupWriter) run(batch []*member) {
-	if len(batch) > 1 && w.together(batch) {
-		return
+	// Small ones go first: they wait for one commit, not for the large ones.
+	slices.SortStableFunc(batch, func(a, b *member) int { return size(a) - size(b) })
+	small := batch
+	if n := slices.IndexFunc(batch, func(m *member) bool { return m.solo }); n >= 0 {
+		small = batch[:n]
+	}
+	if len(small) > 1 && w.together(small) {
+		batch = batch[len(small):]
 	}
 	for i, m := range batch {
 		err, locked := w.alone(m)
@@ -186,6 +205,13 @@ func (w *groupWriter) run(batch []*member) {
 		}
 		return
 	}
+}
+
+func size(m *member) int {
+	if m.solo {
+		return 1
+	}
+	return 0
 }
 
 // together commits a batch at once. False means that nothing of it happened and

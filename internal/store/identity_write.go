@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,42 +41,6 @@ func (x *Tx) TryIdentity(i *identity.Identity, keep bool) error {
 	return err
 }
 
-// CreateIdentities stores many identities in few statements, and tells for each
-// how it went: nil, *problem.ConflictError, or the failure that ends all of them.
-// Of two that want the same unique value the first gets it.
-func (x *Tx) CreateIdentities(list []*identity.Identity) []error {
-	errs := make([]error, len(list))
-	if len(list) == 1 {
-		errs[0] = x.createOne(list[0])
-		return errs
-	}
-	if _, err := x.c.exec("SAVEPOINT identities"); err != nil {
-		return fill(errs, err)
-	}
-	conflict, err := x.insertIdentities(list)
-	if err != nil {
-		return fill(errs, err)
-	}
-	if conflict != "" {
-		// Somebody's value is taken. All of them are undone and made one by one, to
-		// learn whose; imports without conflicts never come here.
-		if _, err := x.c.exec("ROLLBACK TO SAVEPOINT identities"); err != nil {
-			return fill(errs, err)
-		}
-		for k, i := range list {
-			errs[k] = x.createOne(i)
-			var taken *problem.ConflictError
-			if errs[k] != nil && !errors.As(errs[k], &taken) {
-				return fill(errs, errs[k])
-			}
-		}
-	}
-	if _, err := x.c.exec("RELEASE SAVEPOINT identities"); err != nil {
-		return fill(errs, err)
-	}
-	return errs
-}
-
 // createOne removes what it inserted when a value is taken. The row of another
 // identity with the same id is not touched.
 func (x *Tx) createOne(i *identity.Identity) error {
@@ -93,13 +58,6 @@ func (x *Tx) createOne(i *identity.Identity) error {
 		}
 	}
 	return taken
-}
-
-func fill(errs []error, err error) []error {
-	for k := range errs {
-		errs[k] = err
-	}
-	return errs
 }
 
 // insertIdentities inserts and names the table where a unique value was taken.
@@ -273,19 +231,10 @@ func (t *Tenant) CreateIdentity(ctx context.Context, i *identity.Identity) error
 }
 
 // CreateIdentities stores many identities in one transaction, and tells for each
-// whether it conflicted. The second result is a failure of all.
+// whether it conflicted. Of two that want the same unique value the first gets it.
+// The second result is a failure of all.
 func (t *Tenant) CreateIdentities(ctx context.Context, list []*identity.Identity) (conflicts []error, err error) {
-	err = t.Tx(ctx, func(x *Tx) error {
-		conflicts = x.CreateIdentities(list)
-		for _, e := range conflicts {
-			var taken *problem.ConflictError
-			if e != nil && !errors.As(e, &taken) {
-				return e
-			}
-		}
-		return nil
-	})
-	return conflicts, err
+	return t.createIdentities(ctx, list, nil)
 }
 
 // errOnlyATrial undoes a trial.
@@ -293,19 +242,42 @@ var errOnlyATrial = errors.New("only a trial")
 
 // CheckIdentities tells what CreateIdentities would, and stores nothing.
 func (t *Tenant) CheckIdentities(ctx context.Context, list []*identity.Identity) (conflicts []error, err error) {
-	err = t.Tx(ctx, func(x *Tx) error {
-		conflicts = x.CreateIdentities(list)
-		for _, e := range conflicts {
-			var taken *problem.ConflictError
-			if e != nil && !errors.As(e, &taken) {
-				return e
-			}
-		}
-		return errOnlyATrial
-	})
+	conflicts, err = t.createIdentities(ctx, list, errOnlyATrial)
 	if errors.Is(err, errOnlyATrial) {
 		err = nil
 	}
+	return conflicts, err
+}
+
+// errTaken undoes an attempt in which somebody's value was taken.
+var errTaken = errors.New("a unique value is taken")
+
+// createIdentities ends its transaction with the given error. Somebody's value being
+// taken undoes all of it, and they are made one by one to learn whose; imports without
+// conflicts never come there.
+func (t *Tenant) createIdentities(ctx context.Context, list []*identity.Identity, end error) (conflicts []error, err error) {
+	err = t.tx(ctx, t.db.writes.writeAlone, func(x *Tx) error {
+		conflicts = make([]error, len(list))
+		taken, err := x.insertIdentities(list)
+		if err == nil && taken != "" {
+			err = errTaken
+		}
+		return cmp.Or(err, end)
+	})
+	if !errors.Is(err, errTaken) {
+		return conflicts, err
+	}
+	err = t.tx(ctx, t.db.writes.writeAlone, func(x *Tx) error {
+		conflicts = make([]error, len(list))
+		for k, i := range list {
+			conflicts[k] = x.createOne(i)
+			var taken *problem.ConflictError
+			if conflicts[k] != nil && !errors.As(conflicts[k], &taken) {
+				return conflicts[k]
+			}
+		}
+		return end
+	})
 	return conflicts, err
 }
 

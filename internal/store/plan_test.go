@@ -167,6 +167,10 @@ type recordingWriter struct {
 	r *recorder
 }
 
+func (w recordingWriter) writeAlone(ctx context.Context, fn func(conn) error) error {
+	return w.write(ctx, fn)
+}
+
 func (w recordingWriter) write(ctx context.Context, fn func(conn) error) error {
 	return w.writer.write(ctx, func(c conn) error {
 		w.r.conn = c

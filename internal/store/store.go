@@ -67,6 +67,9 @@ type writer interface {
 	// write runs fn in a transaction of its own and returns once that is durable or
 	// undone. fn may run more than once.
 	write(ctx context.Context, fn func(conn) error) error
+	// writeAlone is write for work that is large by itself: it shares no transaction,
+	// so nothing has to be remembered to undo it apart from others.
+	writeAlone(ctx context.Context, fn func(conn) error) error
 	close() error
 }
 
@@ -171,8 +174,13 @@ type Tx struct {
 // what an earlier run left behind. It may share a commit with other transactions;
 // none sees the others' failures. A panic in fn comes back as a *PanicError.
 func (t *Tenant) Tx(ctx context.Context, fn func(*Tx) error) error {
+	return t.tx(ctx, t.db.writes.write, fn)
+}
+
+// tx is Tx with one of the ways to write.
+func (t *Tenant) tx(ctx context.Context, write func(context.Context, func(conn) error) error, fn func(*Tx) error) error {
 	var told told
-	err := t.db.writes.write(ctx, func(c conn) error {
+	err := write(ctx, func(c conn) error {
 		x := &Tx{db: t.db, tenant: t.id, c: c}
 		defer func() { told = x.told }()
 		return fn(x)

@@ -31,6 +31,11 @@ func newTxWriter(db *sql.DB, d *dialect, stats *counters, queue int) *txWriter {
 	return &txWriter{db: db, dialect: d, stats: stats, turns: make(chan struct{}, queue)}
 }
 
+// writeAlone is write: transactions share nothing here anyway.
+func (w *txWriter) writeAlone(ctx context.Context, fn func(conn) error) error {
+	return w.write(ctx, fn)
+}
+
 // write implements writer. A caller that gives up before the transaction begins
 // leaves no trace; after that it is told how it went, because a statement that is
 // interrupted costs the connection.

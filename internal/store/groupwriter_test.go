@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,6 +74,12 @@ func note(c conn, name string) error {
 // writer. It gives the result of each.
 func (b *bed) batch(fns ...func(conn) error) []error {
 	b.Helper()
+	return b.waiting(nil, fns...)
+}
+
+// waiting is batch, in which those with these numbers are written alone.
+func (b *bed) waiting(alone []int, fns ...func(conn) error) []error {
+	b.Helper()
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	var all sync.WaitGroup
@@ -86,7 +93,11 @@ func (b *bed) batch(fns ...func(conn) error) []error {
 	<-entered
 	errs := make([]error, len(fns))
 	for k, fn := range fns {
-		all.Go(func() { errs[k] = b.w.write(context.Background(), fn) })
+		write := b.w.write
+		if slices.Contains(alone, k) {
+			write = b.w.writeAlone
+		}
+		all.Go(func() { errs[k] = write(context.Background(), fn) })
 		for len(b.w.queue) <= k { // keeps their order
 			runtime.Gosched()
 		}
@@ -114,6 +125,32 @@ func TestWritesThatWaitTravelTogether(t *testing.T) {
 	b.is("results", []error{nil, nil, nil}, errs)
 	b.is("stored", []string{"a", "b", "c"}, b.names())
 	b.is("commits, with that of the write they waited for", uint64(2), b.db.Stats().Commits-before)
+}
+
+// A large one is no member of a batch: it has a commit of its own, and lets those go
+// first that share theirs.
+func TestALargeWriteHasATransactionOfItsOwn(t *testing.T) {
+	b := newBed(t, "")
+	before := b.db.Stats().Commits
+	var seen []string
+	large := func(c conn) error {
+		seen = nil
+		b.ok(c.query("SELECT name FROM notes ORDER BY name", nil, func(rows *sql.Rows) error {
+			var n string
+			err := rows.Scan(&n)
+			seen = append(seen, n)
+			return err
+		}))
+		return note(c, "large")
+	}
+	failure := errors.New("changed my mind")
+	errs := b.waiting([]int{0, 2}, large, writes("a"), func(c conn) error { return errors.Join(note(c, "never"), failure) }, writes("b"))
+	if errs[0] != nil || errs[1] != nil || !errors.Is(errs[2], failure) || errs[3] != nil {
+		t.Errorf("unexpected results: %v", errs)
+	}
+	b.is("what it found", []string{"a", "b"}, seen)
+	b.is("stored", []string{"a", "b", "large"}, b.names())
+	b.is("commits, with that of the write they waited for", uint64(3), b.db.Stats().Commits-before)
 }
 
 func TestAMemberThatFailsIsAloneInFailing(t *testing.T) {

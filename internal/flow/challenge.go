@@ -151,6 +151,21 @@ func meetRegistration(ctx context.Context, r *run) *Answer {
 	return redirect(302, r.Public("self-service/login/browser", r.Query))
 }
 
+// leadBack makes a journey that somebody takes beside a login for the OAuth2 server, a
+// recovery above all, end at that login. Whoever signs in there is sent on.
+func leadBack(_ context.Context, r *run) *Answer {
+	challenge := r.param("login_challenge")
+	if challenge == "" || r.flow.Type != Browser || r.OAuth2Provider.URL == "" {
+		return nil
+	}
+	query := url.Values{"login_challenge": {challenge}}
+	if to := r.param("return_to"); to != "" {
+		query.Set("return_to", to)
+	}
+	r.flow.ReturnTo = r.Public("self-service/login/browser", query)
+	return nil
+}
+
 // accept tells the OAuth2 server who has signed in, and gives the address at which
 // the browser goes on.
 func (r *run) accept(ctx context.Context, s *session.Session) (string, error) {

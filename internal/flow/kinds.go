@@ -73,7 +73,7 @@ func kinds() map[Kind]*kind {
 		},
 		Settings: {
 			name: Settings, initial: ShowForm,
-			start:  []guard{requireSessionToStart, checkReturnTo, requireLevelToStart, chooseOrganization},
+			start:  []guard{requireSessionToStart, checkReturnTo, leadBack, requireLevelToStart, chooseOrganization},
 			fetch:  []guard{requireSession, loadForFetch, requireSameIdentity, requireLevelToRead, checkFetchExpiry},
 			submit: []guard{requireSession, loadForSubmit, checkExpiry, requireSameIdentity, requireLevelToSubmit},
 			back:   []guard{requireSession, checkExpiry, requireSameIdentity, requireLevelToRead},
@@ -84,7 +84,7 @@ func kinds() map[Kind]*kind {
 		},
 		Recovery: {
 			name: Recovery, initial: ChooseMethod,
-			start:  []guard{checkEnabled, checkReturnTo, refuseSession, requirePrimary},
+			start:  []guard{checkEnabled, checkReturnTo, leadBack, refuseSession, requirePrimary},
 			fetch:  []guard{checkEnabled, loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{loadForSubmit, refuseSessionWithoutCode, checkExpiry},
 
@@ -95,7 +95,7 @@ func kinds() map[Kind]*kind {
 		},
 		Verification: {
 			name: Verification, initial: ChooseMethod,
-			start:  []guard{checkEnabled, checkReturnTo, requirePrimary},
+			start:  []guard{checkEnabled, checkReturnTo, leadBack, requirePrimary},
 			fetch:  []guard{checkEnabled, loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{loadForSubmit, checkExpiry},
 

@@ -72,6 +72,7 @@ type App struct {
 	pool    *secret.Pool
 	tasks   *task.Runner
 	feed    *sessionFeed
+	uses    session.Uses
 	load    flow.Load
 	schemas *lastGood
 	setup   *setupHolder
@@ -131,7 +132,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.post = a.newPost()
 	a.hooks = a.newHooks()
-	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock}
+	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock, func() session.Limits { return a.setup.load().Limits }}
 	a.feed = a.newSessionFeed(rows, cache)
 	mail := letters{rows.Tenant, a.setup.load, a.post.worker.Wake}
 	script, err := web.Files.ReadFile("js/webauthn.js")
@@ -152,7 +153,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	metrics := telemetry.NewMetrics()
 	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
-		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
+		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
 		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier:   mail,
 		Tokenizer: templates.find, WebAuthnJS: script,

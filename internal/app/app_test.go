@@ -81,10 +81,12 @@ func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
 	return a, paths[len(paths)-1]
 }
 
-// another builds a second server on the files and the database of a first.
+// another builds a second server on the files and the database of a first, of which
+// path is the last file.
 func another(t *testing.T, path string, o Options) *App {
 	t.Helper()
-	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: []string{path}}) }
+	files := []string{filepath.Join(filepath.Dir(path), "0.yml"), path}
+	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: files}) }
 	snapshot, err := load()
 	if err != nil {
 		t.Fatal(err)

@@ -148,7 +148,7 @@ func message(t *testing.T, setup *flow.Setup, l courier.Letter) flow.Message {
 func TestTheSenderIsWokenByMessagesThatAreThereToStay(t *testing.T) {
 	setup := configured(t, nil)
 	woken := 0
-	rows := posting{storage{rowsOf(t).Tenant(1), clock.System{}}, func() { woken++ }}
+	rows := posting{storage{Tenant: rowsOf(t).Tenant(1), clock: clock.System{}}, func() { woken++ }}
 	refused := errors.New("refused")
 	for _, step := range []struct {
 		name string

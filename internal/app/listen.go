@@ -53,6 +53,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	background.Go(func() { a.watchConfig(ctx) })
 	background.Go(func() { a.tasks.Run(ctx) })
 	background.Go(func() { a.feed.Run(ctx) })
+	background.Go(func() { a.writeUses(ctx) })
 	if sendsMessages(s) {
 		background.Go(func() { a.post.worker.Run(ctx) })
 	}

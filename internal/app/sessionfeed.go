@@ -36,3 +36,16 @@ func (a *App) newSessionFeed(rows storage, cache *session.Cache) *sessionFeed {
 func (f *sessionFeed) Known(ctx context.Context, tokenHash []byte) (*session.Session, error) {
 	return f.cache.Find(ctx, tokenHash, f.clock.Now(), f.SessionByToken)
 }
+
+// usesInterval is how long the last use of a session waits to be written down.
+const usesInterval = 10 * time.Second
+
+// writeUses writes down which sessions were used until ctx is done, and once more.
+func (a *App) writeUses(ctx context.Context) {
+	for ctx.Err() == nil {
+		a.clock.SleepUntil(ctx, a.clock.Now().Add(usesInterval))
+		if err := a.uses.Flush(context.WithoutCancel(ctx), a.feed.Touch); err != nil {
+			a.log.Error("the last use of sessions was not written down", "error", err)
+		}
+	}
+}

@@ -27,11 +27,14 @@ type twoOf struct {
 	owner     uuid.UUID
 }
 
-func newTwoOf(t *testing.T) *twoOf {
+func newTwoOf(t *testing.T, more ...string) *twoOf {
 	t.Helper()
 	p := &twoOf{T: t, clock: clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)), token: session.TokenPrefix + strings.Repeat("a", 32)}
+	if len(more) == 0 {
+		more = []string{"{}"}
+	}
 	var path string
-	p.one, path = start(t, nil, Options{Migrate: true, Clock: p.clock})
+	p.one, path = start(t, nil, Options{Migrate: true, Clock: p.clock}, more...)
 	p.two = another(t, path, Options{Clock: p.clock})
 	i := &identity.Identity{SchemaID: "default", State: identity.Active, Traits: json.RawMessage(`{"email":"ann@cardea.test"}`)}
 	rows := p.one.db.Tenant(store.DefaultTenant)
@@ -75,6 +78,16 @@ func (p *twoOf) reads(a *App) uint64 {
 	before := a.db.Stats().Statements
 	p.whoami(a)
 	return a.db.Stats().Statements - before
+}
+
+func (p *twoOf) list(path string) (all []map[string]any) {
+	p.Helper()
+	w := httptest.NewRecorder()
+	p.one.Admin.ServeHTTP(w, httptest.NewRequestWithContext(p.Context(), "GET", path, nil))
+	if err := json.Unmarshal(w.Body.Bytes(), &all); err != nil || w.Code != 200 {
+		p.Fatalf("%s answers %d: %s", path, w.Code, w.Body)
+	}
+	return all
 }
 
 func (p *twoOf) admin(a *App, method, path string) {
@@ -172,7 +185,7 @@ func TestAChangeOfAnIdentityShowsAtOnceHereAndSoonElsewhere(t *testing.T) {
 // by the real clock. The second is counted on the clock of the machine, so a machine
 // that stands still for a while fails no one.
 func TestARevokedSessionIsRefusedElsewhereWithinASecond(t *testing.T) {
-	one, path := start(t, nil, Options{Migrate: true})
+	one, path := start(t, nil, Options{Migrate: true}, "{}")
 	two := another(t, path, Options{})
 	p := &twoOf{T: t, one: one, two: two, token: session.TokenPrefix + strings.Repeat("b", 32)}
 	i := &identity.Identity{SchemaID: "default", State: identity.Active, Traits: json.RawMessage(`{}`)}

@@ -16,7 +16,8 @@ import (
 // the words of the store.
 type storage struct {
 	*store.Tenant
-	clock clock.Clock
+	clock  clock.Clock
+	limits func() session.Limits
 }
 
 // ByToken is SessionByToken.
@@ -26,7 +27,7 @@ func (s storage) ByToken(ctx context.Context, tokenHash []byte) (*session.Sessio
 
 func (s storage) others(identityID, except uuid.UUID) store.SessionFilter {
 	active := true
-	return store.SessionFilter{IdentityID: identityID, Except: except, Active: &active, Now: s.clock.Now()}
+	return store.SessionFilter{IdentityID: identityID, Except: except, Active: &active, Now: s.clock.Now(), Limits: s.limits()}
 }
 
 // Others lists the active sessions of an identity but one, newest first.
@@ -73,15 +74,15 @@ func (s storage) Error(ctx context.Context, id uuid.UUID) (*httpapi.ErrorContain
 
 // ListSessions lists a page of sessions.
 func (s storage) ListSessions(ctx context.Context, f httpapi.SessionFilter) ([]*session.Session, error) {
-	return s.Sessions(ctx, sessionFilter(f))
+	return s.Sessions(ctx, s.sessionFilter(f))
 }
 
 // CountListed counts what ListSessions lists on all pages.
 func (s storage) CountListed(ctx context.Context, f httpapi.SessionFilter) (int, error) {
-	return s.CountSessions(ctx, sessionFilter(f))
+	return s.CountSessions(ctx, s.sessionFilter(f))
 }
 
-func sessionFilter(f httpapi.SessionFilter) store.SessionFilter {
+func (s storage) sessionFilter(f httpapi.SessionFilter) store.SessionFilter {
 	expand := store.SessionOnly
 	switch {
 	case f.Identity:
@@ -91,7 +92,7 @@ func sessionFilter(f httpapi.SessionFilter) store.SessionFilter {
 	}
 	return store.SessionFilter{
 		IdentityID: f.IdentityID, Active: f.Active, Now: f.Now, BeforeCreatedAt: f.BeforeCreatedAt, BeforeID: f.BeforeID,
-		Offset: f.Offset, Limit: f.Limit, Expand: expand,
+		Offset: f.Offset, Limit: f.Limit, Expand: expand, Limits: s.limits(),
 	}
 }
 

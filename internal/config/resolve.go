@@ -29,7 +29,9 @@ func (r resolver) resolve() error {
 	}
 	r.hashers()
 	r.cookies()
-	r.sessions()
+	if err := r.sessions(); err != nil {
+		return err
+	}
 	r.flows()
 	r.enumeration()
 	r.assurance()
@@ -149,20 +151,6 @@ func (r resolver) secure(key string) bool {
 		return !r.Dev
 	}
 	return on
-}
-
-func (r resolver) sessions() {
-	s := &r.Session
-	if s.EarliestPossibleExtend == 0 {
-		s.EarliestPossibleExtend = s.Lifespan
-	}
-	for name, t := range s.WhoAmI.Tokenizer.Templates {
-		if t.TTL == 0 {
-			r.warn("session.whoami.tokenizer.templates."+name+".ttl", "is not set: these tokens are expired when issued")
-		}
-		t.SubjectSource = cmp.Or(t.SubjectSource, "id")
-		s.WhoAmI.Tokenizer.Templates[name] = t
-	}
 }
 
 // flows switches on what cannot be switched off and finds the pages.

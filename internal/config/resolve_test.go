@@ -130,10 +130,26 @@ func TestSessionSettingsFallBack(t *testing.T) {
 	equal(t, "extension", s.Session.EarliestPossibleExtend, 3*time.Hour)
 }
 
-func TestTokenizerTemplatesGetNoDefaultTTL(t *testing.T) {
+func TestATokenizerTemplateNeedsNoTTL(t *testing.T) {
 	s := load(t, nil, minimal, "session: {whoami: {tokenizer: {templates: {jwt: {jwks_url: 'file:///k'}}}}}")
 	equal(t, "template", s.Session.WhoAmI.Tokenizer.Templates["jwt"], config.TokenizerTemplate{JWKSURL: "file:///k", SubjectSource: "id"})
-	equal(t, "warned", about(s.Warnings, "session.whoami.tokenizer.templates.jwt.ttl"), true)
+	equal(t, "warned", about(s.Warnings, "session.whoami.tokenizer.templates.jwt.ttl"), false)
+}
+
+func TestASessionThatIsNotRememberedLivesNoLongerThanOthers(t *testing.T) {
+	s := load(t, nil, minimal, "{session: {lifespan: 1h}, cardea: {session: {remember_me: {enabled: true}}}}")
+	equal(t, "lifespan", s.Cardea.Session.RememberMe.Lifespan, time.Hour)
+	equal(t, "warned", about(s.Warnings, "cardea.session.remember_me.lifespan"), true)
+	s = load(t, nil, minimal, "{cardea: {session: {remember_me: {enabled: true, lifespan: 10m}, idle_timeout: 1m, absolute_timeout: 720h}}}")
+	equal(t, "lifespan", s.Cardea.Session.RememberMe.Lifespan, 10*time.Minute)
+	equal(t, "idle", s.Cardea.Session.IdleTimeout, time.Minute)
+	equal(t, "absolute", s.Cardea.Session.AbsoluteTimeout, 720*time.Hour)
+}
+
+func TestAnIdleTimeoutBelowAMinuteIsRefused(t *testing.T) {
+	if _, err := config.Load(config.Options{Files: []string{write(t, "c.yml", minimal+"\ncardea: {session: {idle_timeout: 59s}}\n")}}); err == nil {
+		t.Error("sessions end between two requests")
+	}
 }
 
 func TestBcryptCostIsRaisedOutsideOfDevelopment(t *testing.T) {

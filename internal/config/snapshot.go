@@ -335,11 +335,19 @@ type CardeaJanitor struct {
 	Interval time.Duration
 }
 
-// CardeaSession is the cache in front of the session check.
+// CardeaSession is how sessions are remembered and when they end before their time.
 type CardeaSession struct {
 	Cache struct {
 		Enabled    bool
 		MaxEntries int
+	}
+	IdleTimeout     time.Duration // since the last use; 0: none
+	AbsoluteTimeout time.Duration // since the first sign-in; 0: none
+	MaxConcurrent   int           // of one identity; 0: any number
+	OnTooMany       string        // "end_oldest" or "refuse"
+	RememberMe      struct {
+		Enabled  bool          // people choose when they sign in
+		Lifespan time.Duration // of the session of those who do not want to be remembered
 	}
 }
 

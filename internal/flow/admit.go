@@ -139,11 +139,11 @@ func joining(change func(*identity.Identity) error, through uuid.UUID) func(*ide
 
 // lifespan is how long a session lives that begins or is renewed now: the
 // organization whose connection has vouched for somebody may have a say.
-func (r *run) lifespan() time.Duration {
+func (r *run) lifespan(of *session.Session) time.Duration {
 	if r.vouched != nil && r.vouched.SessionLifespan > 0 {
-		return r.vouched.SessionLifespan
+		return r.Shortened(of, r.vouched.SessionLifespan)
 	}
-	return r.Setup.Session.Lifespan
+	return r.Lifespan(of)
 }
 
 // comeIn asks whether a login lets somebody in; nil goes on.

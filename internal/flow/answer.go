@@ -28,6 +28,7 @@ type Answer struct {
 type Cookie struct {
 	Token     string
 	ExpiresAt time.Time
+	Transient bool // it ends with the browser
 }
 
 // Page is a flow as a client sees it.

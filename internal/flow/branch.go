@@ -147,7 +147,7 @@ func (r *run) attach(l *Link, proof *Proved, s *session.Session, wants session.R
 	}
 	m := l.Proof
 	m.CompletedAt = r.now
-	s.Renew(m, r.now, r.lifespan())
+	s.Renew(m, r.now, r.lifespan(s))
 	proof.Update = both(proof.Update, func(i *identity.Identity) error { return i.AddLink(l.Sealed, r.now, r.newID) })
 	return false
 }

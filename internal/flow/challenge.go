@@ -174,7 +174,7 @@ func (r *run) accept(ctx context.Context, s *session.Session) (string, error) {
 	}
 	a := oauth2.Acceptance{
 		Subject: s.IdentityID, Session: s.ID,
-		Remember: r.Setup.Session.Cookie.Persistent, RememberFor: r.Setup.Session.Lifespan,
+		Remember: r.Setup.Session.Cookie.Persistent && !s.Transient, RememberFor: r.Lifespan(s),
 	}
 	for _, m := range s.Methods {
 		a.Methods = append(a.Methods, string(m.Method))

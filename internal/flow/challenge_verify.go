@@ -28,7 +28,7 @@ func (r *run) awaited(ctx context.Context) (*session.Session, error) {
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case !s.IsActive(r.now), s.IdentityID != *f.IdentityID, s.Identity == nil || s.Identity.State != identity.Active:
+	case !s.IsActive(r.now, &r.Limits), s.IdentityID != *f.IdentityID, s.Identity == nil || s.Identity.State != identity.Active:
 		return nil, nil
 	}
 	return s, nil

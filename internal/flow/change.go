@@ -69,7 +69,7 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if c.Evidence != nil {
 		m := *c.Evidence
 		m.CompletedAt = r.now
-		s.Renew(m, r.now, r.lifespan())
+		s.Renew(m, r.now, r.lifespan(&s))
 		if r.tied {
 			s.ExpiresAt = r.Session.ExpiresAt
 		}
@@ -209,7 +209,7 @@ func saved(s State) []ui.Message {
 
 // answerSettings shows the form as it is after a change.
 func (r *run) answerSettings(ctx context.Context, to string, b *begun, hooks hookNames) *Answer {
-	cookie := &Cookie{Token: r.Token, ExpiresAt: r.Session.ExpiresAt}
+	cookie := r.Cookie(r.Session, r.Token)
 	if r.flow.Type == Browser && !r.JSON {
 		a := redirect(303, to)
 		a.Cookie = cookie

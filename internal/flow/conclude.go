@@ -87,6 +87,9 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if errors.Is(err, errEnrolled) {
 		return r.askSecondFactor(r.stepUp(r.stepUpQuery()))
 	}
+	if errors.Is(err, session.ErrTooMany) {
+		return r.reject(ctx, Deny(ui.New(ui.LoginTooManySessions)))
+	}
 	if err != nil {
 		return r.forward(ctx, err)
 	}
@@ -117,7 +120,7 @@ func (r *run) signIn(i *identity.Identity, m session.Method, fresh bool) (*sessi
 		renewed := *r.Session
 		renewed.Identity = i
 		renewed.Devices = append(slices.Clip(renewed.Devices), r.Device) // told, but not kept: it has no id
-		renewed.Renew(m, r.now, r.lifespan())
+		renewed.Renew(m, r.now, r.lifespan(&renewed))
 		if r.tied {
 			renewed.ExpiresAt = r.Session.ExpiresAt
 		}
@@ -125,7 +128,9 @@ func (r *run) signIn(i *identity.Identity, m session.Method, fresh bool) (*sessi
 	}
 	device := r.Device
 	device.ID = r.newID()
-	s := session.New(r.newID(), i, m, device, r.now, r.lifespan())
+	transient := session.Session{Transient: r.transient()}
+	s := session.New(r.newID(), i, m, device, r.now, r.lifespan(&transient))
+	s.Transient = transient.Transient
 	return s, session.NewToken(r.rand)
 }
 
@@ -137,19 +142,19 @@ func (r *run) writeLogin(tx Tx, step *Step, proof Proved, s *session.Session, to
 	if err := r.writeProved(tx, proof); err != nil {
 		return err
 	}
-	if r.renewed(s) {
-		if err := tx.UpdateSession(s); err != nil {
-			return err
-		}
-	} else if err := tx.CreateSession(s, session.HashToken(token)); err != nil {
-		return err
-	}
 	// Whoever becomes a member leaves behind what somebody may have prepared.
 	if r.joins || r.after(Login, step.Method).has(hookRevoke) {
-		_, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now)
+		if _, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now); err != nil {
+			return err
+		}
+	}
+	if r.renewed(s) {
+		return tx.UpdateSession(s)
+	}
+	if err := tx.MakeRoom(i.ID, r.Limits, r.now); err != nil {
 		return err
 	}
-	return nil
+	return tx.CreateSession(s, session.HashToken(token))
 }
 
 // writeProved stores what the proof changes about the identity. It starts from the
@@ -220,7 +225,7 @@ func (r *run) giveCookie(s *session.Session, token string) *Cookie {
 	if r.Session == nil || r.Session.IdentityID != s.IdentityID {
 		r.CSRF.Rotate(r.rand)
 	}
-	return &Cookie{Token: token, ExpiresAt: s.ExpiresAt}
+	return r.Cookie(s, token)
 }
 
 // concludeRegistration ends a registration: a new identity, and with the

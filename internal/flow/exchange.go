@@ -109,7 +109,7 @@ func (e *Engine) Trade(ctx context.Context, v *Visit, initCode, returnCode strin
 		return r.unfinished(ctx, traded.FlowID, unknown)
 	}
 	s, err := e.store.Session(ctx, *traded.SessionID)
-	if err != nil || !s.IsActive(r.now) {
+	if err != nil || !s.IsActive(r.now, &r.Limits) {
 		return unknown
 	}
 	first, err := e.store.Spend(ctx, exchangePurpose, append([]byte("exchange "), session.HashToken(initCode+returnCode)...), traded.ExpiresAt)

@@ -131,7 +131,7 @@ func (r *run) waiting() *pending {
 // settle checks that a waiting change may still take effect, and uses it up.
 func (r *run) settle(ctx context.Context, p *pending) (*identity.Derived, error) {
 	s, err := r.store.Session(ctx, p.Session)
-	if err != nil || !s.IsActive(r.now) || s.IdentityID != p.Identity {
+	if err != nil || !s.IsActive(r.now, &r.Limits) || s.IdentityID != p.Identity {
 		return nil, errors.Join(errNotPending, ignoreMissing(err))
 	}
 	_, outcome, err := r.store.ConsumeCode(ctx, pendingPurpose, p.Identity.String(), [][]byte{r.flow.ID[:]}, r.now)

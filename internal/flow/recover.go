@@ -54,12 +54,17 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	if err != nil {
 		return r.forward(ctx, err)
 	}
+	limits := r.Limits
+	limits.Refuse = false // whoever is locked out gets in
 	revoke := hooksOf(r.SelfService.Flows.ByKind(string(Recovery)).After.Hooks).has(hookRevoke)
 	err = r.store.Write(ctx, func(tx Tx) error {
 		if revoke {
 			if _, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now); err != nil {
 				return err
 			}
+		}
+		if err := tx.MakeRoom(i.ID, limits, r.now); err != nil {
+			return err
 		}
 		if err := tx.CreateSession(s, session.HashToken(token)); err != nil {
 			return err
@@ -162,7 +167,7 @@ func (r *run) answerRecovery(ctx context.Context, s *session.Session, token stri
 		}
 	}
 	if r.client() == Browser {
-		a.Cookie = &Cookie{Token: token, ExpiresAt: s.ExpiresAt}
+		a.Cookie = r.Cookie(s, token)
 	}
 	return a
 }

@@ -84,6 +84,9 @@ func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 		}
 		merge(&nodes, more)
 	}
+	if r.asksToRemember() && len(nodes) > 0 {
+		nodes = append(nodes, r.rememberNode())
+	}
 	nodes = r.withToken(nodes)
 	for _, name := range sortedKeys(r.flow.Values) {
 		if !nodes.SetValue(name, r.flow.Values[name]) && strings.HasPrefix(name, "traits.") {

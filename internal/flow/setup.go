@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -37,6 +38,8 @@ type Setup struct {
 	organizations *org.Catalogue
 	// Keys make codes, links and sealed payloads out of the configured secrets.
 	Keys *secret.Keyring
+	// Limits end sessions before their time.
+	Limits session.Limits
 	// policy says who has to show two factors.
 	policy session.Policy
 	// vault seals what credentials keep: see Vault.
@@ -87,6 +90,10 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 	if s.vault, err = secret.NewKeyring(vaultSecrets(snapshot.Secrets)...); err != nil {
 		return nil, fmt.Errorf("secrets.cipher: %w", err)
 	}
+	ends := snapshot.Cardea.Session
+	s.Limits = session.Limits{
+		Idle: ends.IdleTimeout, Absolute: ends.AbsoluteTimeout, Concurrent: ends.MaxConcurrent, Refuse: ends.OnTooMany == "refuse",
+	}
 	own := *s.publicURL
 	own.Path, own.RawQuery = "/self-service", ""
 	s.returnURLs = append(append([]*url.URL{}, snapshot.SelfService.AllowedReturnURLs...), &own)
@@ -133,6 +140,19 @@ func (s *Setup) Selectable(id string) bool {
 		}
 	}
 	return false
+}
+
+// Lifespan is how long a session lives that begins or is renewed now.
+func (s *Setup) Lifespan(of *session.Session) time.Duration {
+	return s.Shortened(of, s.Session.Lifespan)
+}
+
+// Shortened is a lifespan for a session that may not be one to be remembered.
+func (s *Setup) Shortened(of *session.Session, lifespan time.Duration) time.Duration {
+	if own := s.Cardea.Session.RememberMe; own.Enabled && of.Transient {
+		return min(lifespan, own.Lifespan)
+	}
+	return lifespan
 }
 
 // SchemaDocument is a configured identity schema as it was written, without

@@ -84,6 +84,9 @@ type SessionWriter interface {
 	// WithdrawEvidence takes the evidence of second factors that are gone out of all
 	// active sessions of an identity: see session.Session.Withdraw.
 	WithdrawEvidence(identityID uuid.UUID, methods []string, now time.Time) error
+	// MakeRoom makes room for one more session of an identity, as the limits say:
+	// the oldest end, or it is session.ErrTooMany.
+	MakeRoom(identityID uuid.UUID, l session.Limits, now time.Time) error
 	// RevokeSessionsOf revokes all active sessions of an identity but one.
 	RevokeSessionsOf(identityID uuid.UUID, except uuid.UUID, now time.Time) (int, error)
 }

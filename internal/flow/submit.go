@@ -47,6 +47,9 @@ func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
 	if !step.Enabled(r.Setup) {
 		return r.forward(ctx, problem.NotFound("The method was switched off by the operator."))
 	}
+	if err := r.hearRemember(body); err != nil {
+		return r.forward(ctx, err)
+	}
 	return r.judge(ctx, step, body, resumed)
 }
 

@@ -157,16 +157,16 @@ func (s *Server) extendSession(w http.ResponseWriter, r *http.Request) {
 // its own rule.
 func (s *Server) lifespanOf(ctx context.Context, set *compiled, one *session.Session) (time.Duration, error) {
 	if one.Identity == nil || one.Identity.OrganizationID == nil {
-		return set.Session.Lifespan, nil
+		return set.Lifespan(one), nil
 	}
 	o, err := s.organization(ctx, set, *one.Identity.OrganizationID)
 	if errors.Is(err, problem.ErrNotFound) || err == nil && o.SessionLifespan == 0 {
-		return set.Session.Lifespan, nil
+		return set.Lifespan(one), nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	return o.SessionLifespan, nil
+	return set.Shortened(one, o.SessionLifespan), nil
 }
 
 // listSessionsOf serves GET /admin/identities/{id}/sessions.

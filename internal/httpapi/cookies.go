@@ -52,7 +52,7 @@ func (s *Server) setSession(w http.ResponseWriter, set *compiled, c *flow.Cookie
 		return err
 	}
 	cookie := s.sessionCookie(set, value)
-	if set.Session.Cookie.Persistent {
+	if set.Session.Cookie.Persistent && !c.Transient {
 		cookie.MaxAge = int(c.ExpiresAt.Sub(now).Round(time.Second) / time.Second)
 		cookie.Expires = c.ExpiresAt
 	}

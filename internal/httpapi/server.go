@@ -23,8 +23,10 @@ type Options struct {
 	Engine   *flow.Engine
 	Sessions Sessions
 	// Known is Sessions.ByToken from memory, good for reading only; nil for none.
-	Known         func(ctx context.Context, tokenHash []byte) (*session.Session, error)
-	Feed          SessionFeed
+	Known func(ctx context.Context, tokenHash []byte) (*session.Session, error)
+	Feed  SessionFeed
+	// Uses is told which sessions are in use.
+	Uses          *session.Uses
 	AdminSessions AdminSessions
 	Identities    Identities
 	Errors        Errors
@@ -86,6 +88,9 @@ const logoutLabel secret.Label = "logout token"
 // New builds the wire. Use must be called before it serves.
 func New(o Options) *Server {
 	s := &Server{Options: o, clock: o.Clock, rand: o.Rand}
+	if s.Uses == nil {
+		s.Uses = &session.Uses{}
+	}
 	s.routes = s.table()
 	return s
 }

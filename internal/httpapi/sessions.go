@@ -43,7 +43,7 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c.stale {
-		if err := s.setSession(w, set, &flow.Cookie{Token: c.token, ExpiresAt: c.session.ExpiresAt}); err != nil {
+		if err := s.setSession(w, set, set.Cookie(c.session, c.token)); err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -69,7 +69,7 @@ func (s *Server) whoami(w http.ResponseWriter, r *http.Request) {
 }
 
 func cacheFor(set *compiled, c *session.Session, now time.Time) time.Duration {
-	left := c.ExpiresAt.Sub(now)
+	left := c.End(&set.Limits).Sub(now)
 	if most := set.FeatureFlags.CacheableSessionsMaxAge; most > 0 {
 		left = min(left, most)
 	}

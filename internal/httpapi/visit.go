@@ -36,7 +36,13 @@ func (s *Server) known(ctx context.Context, r *http.Request, set *compiled) (cal
 	if s.Known == nil {
 		return s.caller(ctx, r, set)
 	}
-	return s.callerFrom(ctx, r, set, s.Known)
+	return s.callerFrom(ctx, r, set, func(ctx context.Context, tokenHash []byte) (*session.Session, error) {
+		found, err := s.Known(ctx, tokenHash)
+		if err != nil || found.IsActive(s.clock.Now(), &set.Limits) {
+			return found, err
+		}
+		return s.Sessions.ByToken(ctx, tokenHash) // it may have been used or renewed elsewhere
+	})
 }
 
 // callerFrom is caller with a way of its own to find the session of a token.
@@ -64,11 +70,13 @@ func (s *Server) callerFrom(ctx context.Context, r *http.Request, set *compiled,
 	if err != nil {
 		return caller{}, err
 	}
-	if !found.IsActive(s.clock.Now()) {
+	now := s.clock.Now()
+	if !found.IsActive(now, &set.Limits) {
 		return caller{asked: c.asked}, nil
 	}
+	s.Uses.Note(found, &set.Limits, now)
 	c.session = found
-	c.stale = fromCookie && expires.Before(found.ExpiresAt)
+	c.stale = fromCookie && expires.Before(found.End(&set.Limits))
 	return c, nil
 }
 

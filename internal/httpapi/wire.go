@@ -156,8 +156,8 @@ func appendSessions(set *flow.Setup, all []*session.Session, now time.Time, v vi
 func appendSession(b []byte, set *flow.Setup, s *session.Session, now time.Time, v view) []byte {
 	o := open(b)
 	o.id("id", s.ID)
-	o.flag("active", s.IsActive(now))
-	o.time("expires_at", s.ExpiresAt)
+	o.flag("active", s.IsActive(now, &set.Limits))
+	o.time("expires_at", s.End(&set.Limits))
 	o.time("authenticated_at", s.AuthenticatedAt)
 	o.plain("authenticator_assurance_level", string(s.AAL))
 	o.key("authentication_methods")

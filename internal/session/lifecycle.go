@@ -47,7 +47,7 @@ func New(id uuid.UUID, i *identity.Identity, m Method, d Device, now time.Time, 
 func (s *Session) Renew(m Method, now time.Time, lifespan time.Duration) {
 	s.Methods = append(slices.Clone(s.Methods), m)
 	s.AAL = AALOf(s.Methods)
-	s.AuthenticatedAt, s.ExpiresAt, s.UpdatedAt = now, now.Add(lifespan), now
+	s.AuthenticatedAt, s.LastUsedAt, s.ExpiresAt, s.UpdatedAt = now, now, now.Add(lifespan), now
 }
 
 // Satisfies says whether the session reaches a required level. available is

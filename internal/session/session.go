@@ -59,9 +59,11 @@ type Session struct {
 	IssuedAt        time.Time
 	AuthenticatedAt time.Time
 	ExpiresAt       time.Time
-	LastUsedAt      time.Time // coarse; see the store's Touch
+	LastUsedAt      time.Time // coarse: see Limits.Coarseness
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	// Transient sessions end with the browser: nobody asked to be remembered.
+	Transient bool
 
 	Devices  []Device           // nil when not loaded
 	Identity *identity.Identity // nil when not loaded
@@ -69,7 +71,7 @@ type Session struct {
 
 // IsActive is the one rule of whether a session counts at a moment: not
 // revoked, not over, and its identity (when loaded) may sign in.
-func (s *Session) IsActive(now time.Time) bool {
-	return s.Active && now.Before(s.ExpiresAt) &&
+func (s *Session) IsActive(now time.Time, l *Limits) bool {
+	return s.Active && now.Before(s.End(l)) &&
 		(s.Identity == nil || s.Identity.State == identity.Active)
 }

@@ -116,7 +116,7 @@ func TestASessionCountsUntilItsEnd(t *testing.T) {
 		{"nothing", session.Session{}, false},
 	}
 	for _, c := range cases {
-		if got := c.s.IsActive(noon); got != c.want {
+		if got := c.s.IsActive(noon, &session.Limits{}); got != c.want {
 			t.Errorf("%s counts: %t, want %t", c.name, got, c.want)
 		}
 	}
@@ -126,7 +126,7 @@ func TestNewEvidenceRenewsASession(t *testing.T) {
 	i := &identity.Identity{ID: uuid.New(), State: identity.Active}
 	id := uuid.New()
 	s := session.New(id, i, method("password/aal1"), session.Device{ID: uuid.New()}, noon, time.Hour)
-	if s.ID != id || s.IdentityID != i.ID || !s.IsActive(noon) || s.AAL != session.AAL1 || len(s.Devices) != 1 {
+	if s.ID != id || s.IdentityID != i.ID || !s.IsActive(noon, &session.Limits{}) || s.AAL != session.AAL1 || len(s.Devices) != 1 {
 		t.Fatalf("a new session is %+v", s)
 	}
 	for name, at := range map[string]time.Time{"issued": s.IssuedAt, "authenticated": s.AuthenticatedAt, "created": s.CreatedAt, "last used": s.LastUsedAt} {

@@ -44,7 +44,7 @@ func newSessionRow(devices, owner, addresses bool) *sessionRow {
 	s := &session.Session{}
 	r := &sessionRow{s: s, dest: make([]any, 0, 32)}
 	r.dest = append(r.dest, &s.ID, &s.IdentityID, &s.Active, (*string)(&s.AAL), &r.methods, timeAt{&s.IssuedAt},
-		timeAt{&s.AuthenticatedAt}, timeAt{&s.ExpiresAt}, timeAt{&s.LastUsedAt}, timeAt{&s.CreatedAt}, timeAt{&s.UpdatedAt})
+		timeAt{&s.AuthenticatedAt}, timeAt{&s.ExpiresAt}, timeAt{&s.LastUsedAt}, timeAt{&s.CreatedAt}, timeAt{&s.UpdatedAt}, &s.Transient)
 	if devices {
 		r.dest = append(r.dest, &r.devices)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,10 +25,11 @@ const (
 
 // SessionFilter selects a page of sessions, newest first, then by id.
 type SessionFilter struct {
-	IdentityID uuid.UUID // sessions of one identity; zero for all
-	Except     uuid.UUID // a session to leave out; zero for none
-	Active     *bool     // active and unexpired at Now, or the opposite; nil for both
-	Now        time.Time // required with Active
+	IdentityID uuid.UUID      // sessions of one identity; zero for all
+	Except     uuid.UUID      // a session to leave out; zero for none
+	Active     *bool          // active and unexpired at Now, or the opposite; nil for both
+	Now        time.Time      // required with Active
+	Limits     session.Limits // that end sessions before their time, with Active
 
 	// The last session of the page before, for paging by key; zero for the first page.
 	BeforeCreatedAt time.Time
@@ -70,27 +72,43 @@ func (t *Tenant) CountSessions(ctx context.Context, f SessionFilter) (n int, err
 	return n, err
 }
 
+// alive is the condition of what Active asks for.
+func (f *SessionFilter) alive() (condition string, args []any) {
+	is, join, since := []string{"active = ?", "expires_at > ?"}, " AND ", " > ?"
+	if !*f.Active {
+		is, join, since = []string{"active = ?", "expires_at <= ?"}, " OR ", " <= ?"
+	}
+	args = []any{flag(*f.Active), micros(f.Now)}
+	for _, l := range []struct {
+		column string
+		limit  time.Duration
+	}{{"last_used_at", f.Limits.Idle}, {"issued_at", f.Limits.Absolute}} {
+		if l.limit > 0 {
+			is, args = append(is, l.column+since), append(args, micros(f.Now.Add(-l.limit)))
+		}
+	}
+	return "(s." + strings.Join(is, join+"s.") + ")", args
+}
+
 func (f *SessionFilter) where(tenant int64) (where string, args []any) {
 	where, args = "s.tenant = ?", []any{tenant}
-	add := func(condition string, values ...any) {
+	add := func(condition string, values []any) {
 		where += " AND " + condition
 		args = append(args, values...)
 	}
 	if f.IdentityID != uuid.Nil {
-		add("s.identity_id = ?", idBytes(f.IdentityID))
+		add("s.identity_id = ?", []any{idBytes(f.IdentityID)})
 	}
 	if f.Except != uuid.Nil {
-		add("s.id <> ?", idBytes(f.Except))
+		add("s.id <> ?", []any{idBytes(f.Except)})
 	}
-	if f.Active != nil && *f.Active {
-		add("s.active = ? AND s.expires_at > ?", flag(true), micros(f.Now))
-	} else if f.Active != nil {
-		add("(s.active = ? OR s.expires_at <= ?)", flag(false), micros(f.Now))
+	if f.Active != nil {
+		add(f.alive())
 	}
 	if !f.BeforeCreatedAt.IsZero() {
 		// The first condition bounds the walk of the index, the second settles ties.
 		at := micros(f.BeforeCreatedAt)
-		add("s.created_at <= ? AND (s.created_at < ? OR s.id > ?)", at, at, idBytes(f.BeforeID))
+		add("s.created_at <= ? AND (s.created_at < ? OR s.id > ?)", []any{at, at, idBytes(f.BeforeID)})
 	}
 	return where, args
 }

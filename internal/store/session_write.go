@@ -27,7 +27,7 @@ func (x *Tx) CreateSession(s *session.Session, tokenHash []byte) error {
 	}
 	_, err = x.db.texts.sessions.run(x.c, []any{
 		x.tenant, idBytes(s.ID), idBytes(s.IdentityID), flag(s.Active), string(s.AAL), methods, micros(s.IssuedAt),
-		micros(s.AuthenticatedAt), micros(s.ExpiresAt), micros(s.LastUsedAt), micros(s.CreatedAt), micros(s.UpdatedAt),
+		micros(s.AuthenticatedAt), micros(s.ExpiresAt), micros(s.LastUsedAt), micros(s.CreatedAt), micros(s.UpdatedAt), flag(s.Transient),
 	})
 	if err != nil && x.db.dialect.orphan(err) {
 		return problem.ErrNotFound

@@ -23,7 +23,7 @@ const (
 	identityColumns = "i.id, i.external_id, i.schema_id, i.state, i.state_changed_at, i.traits, " +
 		"i.metadata_public, i.metadata_admin, i.organization_id, i.available_aal, i.created_at, i.updated_at"
 	sessionColumns = "s.id, s.identity_id, s.active, s.aal, s.methods, s.issued_at, s.authenticated_at, " +
-		"s.expires_at, s.last_used_at, s.created_at, s.updated_at"
+		"s.expires_at, s.last_used_at, s.created_at, s.updated_at, s.transient"
 )
 
 // Child rows come as one JSON array per parent, so that an aggregate is one row of
@@ -80,7 +80,7 @@ func (t *texts) inserters(d *dialect) {
 	t.traits = newInserter("identity_traits", "tenant, name, value, identity_id", d.insertOver)
 	t.traitEnds = newInserter("identity_trait_ends", "tenant, name, value, identity_id", d.insertOver)
 	t.sessions = newInserter("sessions", "tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, "+
-		"expires_at, last_used_at, created_at, updated_at", "")
+		"expires_at, last_used_at, created_at, updated_at, transient", "")
 	t.tokens = newInserter("session_tokens", "tenant, hash, session_id, created_at", "")
 	t.devices = newInserter("session_devices", "tenant, session_id, id, ip_address, user_agent, location, created_at", "")
 	t.flows = newInserter("flows", "tenant, id, kind, type, created_at, state, active_method, issued_at, expires_at, "+

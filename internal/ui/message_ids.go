@@ -33,6 +33,7 @@ const (
 	LoginSendCodeTo              MessageID = 1010023 // button for one of the account's addresses
 	LoginWithDeviceKey           MessageID = 1010024 // unused
 	LoginCodeSentToKnownAddress  MessageID = 1010025 // form once a code was sent to an address of the account
+	LabelRememberMe              MessageID = 1019002 // box; our own
 	LoginSetUpSecondFactor       MessageID = 1019001 // form of a login in which a second factor is set up; our own
 
 	// Logout and second factors.
@@ -179,6 +180,7 @@ const (
 	LoginAddressUnknown           MessageID = 4010010
 	LoginIdentityDisabled         MessageID = 4010011
 	LoginTooManyGuesses           MessageID = 4019001 // too many wrong codes for a second factor; our own
+	LoginTooManySessions          MessageID = 4019002 // the operator bounds the sessions of an account; our own
 	RegistrationFailed            MessageID = 4040000 // unused
 	RegistrationFlowExpired       MessageID = 4040001
 	RegistrationDone              MessageID = 4040002 // unused

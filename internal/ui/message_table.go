@@ -68,6 +68,7 @@ var definitions = map[MessageID]definition{
 	LoginWithDeviceKey:           info(),
 	LoginCodeSentToKnownAddress:  info(),
 	LoginSetUpSecondFactor:       info(),
+	LabelRememberMe:              info(),
 
 	LogoutRoot: info(),
 	MFARoot:    info(),
@@ -205,6 +206,7 @@ var definitions = map[MessageID]definition{
 	LoginAddressUnknown:           failure(),
 	LoginIdentityDisabled:         failure(),
 	LoginTooManyGuesses:           failure("retry_at", "retry_at_unix"),
+	LoginTooManySessions:          failure(),
 	RegistrationFailed:            failure(),
 	RegistrationFlowExpired:       failure("expired_at", "expired_at_unix"),
 	RegistrationDone:              failure(),

@@ -21,7 +21,7 @@ func LoginOrder() SortOrder {
 	return SortOrder{
 		Groups: []Group{OIDC, Default, WebAuthn, Passkey, Code, Password, TOTP, LookupSecret},
 		Keys: []string{
-			"csrf_token", "identifier", "password",
+			"csrf_token", "identifier", "remember", "password",
 			"webauthn_register_displayname", "webauthn_register", "passkey_register", "totp_qr", "totp_secret_key", "totp_code",
 		},
 	}

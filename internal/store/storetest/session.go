@@ -258,7 +258,7 @@ func sessionFilters(c *Case) {
 	c.ok(c.UpdateIdentity(c.Context(), i))
 	got, err := c.SessionByToken(c.Context(), []byte("1"))
 	c.ok(err)
-	same(c, "a session of an inactive identity counts", false, got.IsActive(c.now()))
+	same(c, "a session of an inactive identity counts", false, got.IsActive(c.now(), &session.Limits{}))
 }
 
 func withdrawnEvidence(c *Case) {

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"bytes"
+	"errors"
 	"slices"
 	"time"
 
@@ -121,6 +123,69 @@ var changeTests = []test{
 		if len(list) != 1 || !list[0].At.Equal(began.Add(session.LateCommit)) {
 			c.Errorf("told %+v", list)
 		}
+	}},
+}
+
+var roomTests = []test{
+	{"room for one more session is made of the oldest", func(c *Case) {
+		i, other := c.stored("a"), c.stored("b")
+		var all []*session.Session
+		for k := range 4 {
+			all = append(all, c.session(i, string(rune('a'+k))))
+			c.Clock.Advance(time.Second)
+		}
+		foreign := c.session(other, "z")
+		c.ok(c.RevokeSession(c.Context(), all[3].ID, i.ID, c.now()))
+		since := c.now()
+		room := func(l session.Limits) error {
+			return c.Tx(c.Context(), func(x *store.Tx) error { return x.MakeRoom(i.ID, l, c.now()) })
+		}
+		c.ok(room(session.Limits{}))
+		c.ok(room(session.Limits{Concurrent: 4, Refuse: true}))
+		if err := room(session.Limits{Concurrent: 3, Refuse: true}); !errors.Is(err, session.ErrTooMany) {
+			c.Errorf("a fourth of three: %v", err)
+		}
+		c.active(all[0].ID, true)
+		c.ok(room(session.Limits{Concurrent: 2}))
+		for k, want := range []bool{false, false, true, false} {
+			c.active(all[k].ID, want)
+		}
+		c.active(foreign.ID, true)
+		told := c.endings(since)
+		slices.SortFunc(told, func(a, b ending) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+		told = slices.DeleteFunc(told, func(e ending) bool { return e.Reason == session.Revoked })
+		same(c, "told", []ending{{all[0].ID, i.ID, session.Displaced}, {all[1].ID, i.ID, session.Displaced}}, told)
+		c.Clock.Advance(time.Minute)
+		c.ok(room(session.Limits{Concurrent: 1, Refuse: true, Idle: time.Second})) // what is over takes no place
+	}},
+	{"lists know of the limits that end sessions", func(c *Case) {
+		i := c.stored("a")
+		s := c.session(i, "t")
+		c.Clock.Advance(10 * time.Minute)
+		yes, no := true, false
+		for _, tc := range []struct {
+			limits session.Limits
+			active bool
+		}{
+			{session.Limits{}, true}, {session.Limits{Idle: 11 * time.Minute, Absolute: 11 * time.Minute}, true},
+			{session.Limits{Idle: 10 * time.Minute}, false}, {session.Limits{Absolute: 10 * time.Minute}, false},
+		} {
+			in, out := []uuid.UUID{s.ID}, []uuid.UUID(nil)
+			if !tc.active {
+				in, out = out, in
+			}
+			same(c, "active", in, c.sessions(store.SessionFilter{Active: &yes, Now: c.now(), Limits: tc.limits}))
+			same(c, "inactive", out, c.sessions(store.SessionFilter{Active: &no, Now: c.now(), Limits: tc.limits}))
+		}
+	}},
+	{"a session that is not to be remembered stays so", func(c *Case) {
+		i := c.stored("a")
+		s := &session.Session{IdentityID: i.ID, Transient: true, ExpiresAt: c.now(), IssuedAt: c.now(), AuthenticatedAt: c.now()}
+		c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.CreateSession(s, nil) }))
+		c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.UpdateSession(s) }))
+		got, err := c.Session(c.Context(), s.ID)
+		c.ok(err)
+		same(c, "transient", true, got.Transient)
 	}},
 }
 

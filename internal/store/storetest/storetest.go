@@ -54,6 +54,7 @@ func Run(t *testing.T, open Open) {
 		{"identity lists", listTests},
 		{"sessions", sessionTests},
 		{"changes of sessions", changeTests},
+		{"limits of sessions", roomTests},
 		{"flows", flowTests},
 		{"one-time things", oneTimeTests},
 		{"journeys", journeyTests},

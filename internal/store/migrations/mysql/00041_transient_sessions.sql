@@ -1,0 +1,6 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+
+-- A transient session ends with the browser that it was started in: whoever signed in
+-- did not ask to be remembered. MySQL cannot add a column only where it is not there.
+ALTER TABLE sessions ADD COLUMN transient BIGINT NOT NULL DEFAULT 0;

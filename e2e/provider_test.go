@@ -35,6 +35,30 @@ func TestPeopleSignInWithAnAccountElsewhereOnTheAccountPages(t *testing.T) {
 	run(t, browser, base, "elsewhere", "PROVIDER_URL="+issuer, "FRONT_URL="+front)
 }
 
+func TestMembersOfAnOrganizationComeInThroughItsConnection(t *testing.T) {
+	if testing.Short() {
+		t.Skip("visits with a real browser take a while; -short leaves them out")
+	}
+	const organization = "6f8f1f0b-98a5-4c9e-8a5e-0d6a6c1e7a11"
+	browser := needs(t)
+	issuer, front, register := provider(t)
+	base := serve(t, build(t), "127.0.0.1", func(selfservice map[string]any, base string) {
+		register(base + "self-service/methods/oidc/callback/acme")
+		methods, flows := selfservice["methods"].(map[string]any), selfservice["flows"].(map[string]any)
+		methods["b2b"] = map[string]any{"config": map[string]any{"organizations": []any{
+			map[string]any{"id": organization, "label": "Acme", "domains": []string{"zitadel.ch"}},
+		}}}
+		methods["oidc"] = map[string]any{"enabled": true, "config": map[string]any{"providers": []any{map[string]any{
+			"id": "acme", "provider": "generic", "label": "Acme", "issuer_url": issuer, "organization_id": organization,
+			"client_id": "cardea", "client_secret": "a-secret-of-both", "scope": []any{"profile", "email"}, "claims_source": "userinfo",
+			"mapper_url": "base64://" + base64.StdEncoding.EncodeToString([]byte(mapper)),
+		}}}}
+		flows["registration"].(map[string]any)["after"].(map[string]any)["oidc"] = map[string]any{"hooks": []map[string]any{{"hook": "session"}}}
+		flows["login"] = map[string]any{"style": "identifier_first"}
+	})
+	run(t, browser, base, "organization", "PROVIDER_URL="+issuer, "FRONT_URL="+front, "ORGANIZATION="+organization)
+}
+
 // provider starts an OpenID provider that this house has not written. It is told
 // where browsers may come back to before it is asked for the first time.
 func provider(t *testing.T) (issuer, front string, register func(callback string)) {

@@ -6,8 +6,9 @@ import { cookies } from './visits/cookies.mjs';
 import { pictures } from './visits/pictures.mjs';
 import { keys } from './visits/keys.mjs';
 import { elsewhere } from './visits/elsewhere.mjs';
+import { organization } from './visits/organization.mjs';
 
-const visits = { journey, keyboard, cookies, pictures, keys, elsewhere };
+const visits = { journey, keyboard, cookies, pictures, keys, elsewhere, organization };
 
 const visit = visits[process.argv[2]];
 if (!visit) {

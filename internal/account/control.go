@@ -101,7 +101,7 @@ func (d *drafter) control(n ui.Node) (control, bool) {
 	default:
 		return control{}, false
 	}
-	d.leaves = d.leaves || n.Group == ui.OIDC && c.Partial == "button"
+	d.leaves = d.leaves || c.Partial == "button" && (n.Group == ui.OIDC || n.Group == ui.IdentifierFirst && hasConnections(d.set))
 	if ok {
 		d.dress(n, &c)
 	}

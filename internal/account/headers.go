@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"cardea/internal/config"
 	"cardea/internal/flow"
 )
 
@@ -60,6 +61,12 @@ func policy(set *flow.Setup, w openings) string {
 		directives = append(directives, "form-action "+strings.Join(forms, " "))
 	}
 	return strings.Join(directives, "; ")
+}
+
+// hasConnections says whether saying who one is can lead to a provider: that of an
+// organization.
+func hasConnections(set *flow.Setup) bool {
+	return slices.ContainsFunc(set.SelfService.Methods.OIDC.Config.Providers, func(p config.OIDCProvider) bool { return p.OrganizationID != "" })
 }
 
 // webOf is every place of the web: the encrypted one, unless a provider that the

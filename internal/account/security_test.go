@@ -262,6 +262,15 @@ func TestFormsThatLeadToAProviderMayEndAnywhereOnTheWeb(t *testing.T) {
 		if forms := directives(t, get(t, &journeys{setup: set}, "/").Header())["form-action"]; slices.Contains(forms, want) {
 			t.Errorf("%s: a page without providers has form-action %v", issuer, forms)
 		}
+		// Whoever says who they are can be led to the provider of their organization.
+		asks := flowPage(flow.Login, ui.Container{Nodes: ui.Nodes{ui.Submit(ui.IdentifierFirst, "method", "identifier_first", label("Continue"))}})
+		for organization, leads := range map[string]bool{"": false, "6f8f1f0b-98a5-4c9e-8a5e-0d6a6c1e7a11": true} {
+			set.SelfService.Methods.OIDC.Config.Providers[0].OrganizationID = organization
+			forms := directives(t, get(t, &journeys{setup: set, page: asks}, "/login?flow=1").Header())["form-action"]
+			if slices.Contains(forms, want) != leads {
+				t.Errorf("%s: a connection of %q gives form-action %v", issuer, organization, forms)
+			}
+		}
 	}
 }
 

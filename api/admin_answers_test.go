@@ -170,3 +170,18 @@ func (a admin) organizations() {
 	other := a.do("createOrganization", "POST", "/organizations", fields{"label": "Other"}, 201).Text("id")
 	a.do("deleteOrganization", "DELETE", "/organizations/"+other, nil, 204)
 }
+
+// trying has a provider that nobody has to reach.
+const trying = `selfservice: {methods: {oidc: {enabled: true, config: {providers: [
+  {id: acme, provider: generic, client_id: x, client_secret: y, issuer_url: "https://acme.test", mapper_url: "base64://e30="}]}}}}`
+
+// trials begins to try a provider out, and gives up.
+func (a admin) trials() {
+	a.Helper()
+	a.do("createTestLoginFlow", "POST", "/test-login-flows", fields{}, 400)
+	a.do("createTestLoginFlow", "POST", "/test-login-flows", fields{"provider_id": "nobody"}, 404)
+	id := a.do("createTestLoginFlow", "POST", "/test-login-flows", fields{"provider_id": "acme"}, 201).Text("id")
+	for _, status := range []int{204, 404} {
+		a.d.check(a.T, "deleteTestLoginFlow", a.client.Do("DELETE", "/self-service/login/test?id="+id, nil), status)
+	}
+}

@@ -9,7 +9,10 @@ import (
 )
 
 // journeys switches on what is off by default.
-const journeys = `selfservice: {flows: {recovery: {enabled: true}, verification: {enabled: true}}}`
+const journeys = `
+selfservice: {flows: {recovery: {enabled: true}, verification: {enabled: true}}}
+cardea: {account: {allow_export: true, allow_deletion: true}}
+`
 
 // nobody is an id that nothing has.
 const nobody = "00000000-0000-4000-8000-000000000000"
@@ -28,6 +31,7 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			c.settings(person)
 			c.signOut(person)
 			c.addresses(person)
+			c.account(c.server.Client(kind))
 		})
 		t.Run("old flows of a "+string(kind)+" client", func(t *testing.T) {
 			caller{t, d, cardeatest.New(t, cardeatest.Options{Config: `selfservice: {flows: {login: {lifespan: 1ns}}}`}), kind}.oldFlow()
@@ -39,6 +43,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Run("recoveries handed out", func(t *testing.T) { operator(t, d).recoveries() })
 	t.Run("sessions of others", func(t *testing.T) { operator(t, d).sessions() })
 	t.Run("organizations", func(t *testing.T) { operator(t, d).organizations() })
+	t.Run("providers tried out", func(t *testing.T) {
+		s := cardeatest.New(t, cardeatest.Options{Config: trying})
+		admin{t, d, s, s.Client(cardeatest.Native)}.trials()
+	})
 	t.Run("messages", func(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: journeys})
 		admin{t, d, s, s.Client(cardeatest.Native)}.messages()
@@ -115,6 +123,17 @@ func (c caller) ownSessions(p *cardeatest.Client) {
 	c.d.check(c.T, "listMySessions", stranger.Get("/sessions"), 401)
 	c.d.check(c.T, "disableMyOtherSessions", stranger.Do("DELETE", "/sessions", nil), 401)
 	c.d.check(c.T, "disableMySession", stranger.Do("DELETE", "/sessions/"+nobody, nil), 401)
+}
+
+// account takes somebody's data along and deletes the account.
+func (c caller) account(p *cardeatest.Client) {
+	c.Helper()
+	const path = "/self-service/account"
+	c.d.check(c.T, "exportMyAccount", p.Get(path), 401)
+	c.d.check(c.T, "deleteMyAccount", p.Do("DELETE", path, nil), 401)
+	p.SignUp("leaves-as-"+string(c.kind)+"@cardea.test", cardeatest.Password)
+	c.d.check(c.T, "exportMyAccount", p.Get(path), 200)
+	c.d.check(c.T, "deleteMyAccount", p.Do("DELETE", path, nil), 204)
 }
 
 func (c caller) settings(p *cardeatest.Client) {

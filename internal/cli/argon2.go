@@ -37,6 +37,10 @@ func (p *hashParameters) flags(c *cobra.Command, memory, iterations string) {
 	} else {
 		c.Flags().StringVar(&p.memory, memory, "", "memory of one hash, such as 64MB (default: the configuration's)")
 		c.Flags().Uint32Var(&p.iterations, iterations, 0, "passes over the memory (default: the configuration's)")
+		// What a hash is computed with does not depend on these.
+		for _, name := range []string{"dedicated-memory", "expected-deviation", "min-duration"} {
+			c.Flags().String(name, "", "accepted for compatibility: only calibrate uses it")
+		}
 	}
 }
 

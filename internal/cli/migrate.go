@@ -59,8 +59,8 @@ func migrateCommand(env Env) *cobra.Command {
 	sql := migrateUpCommand(env, "sql [DSN]")
 	sql.Short = "Change the tables of a database; without a sub-command the same as up"
 	sql.AddCommand(migrateUpCommand(env, "up [DSN]"), migrateDownCommand(), migrateStatusCommand(env))
-	parent := group("migrate", "Change the tables of a database")
-	parent.AddCommand(sql)
+	parent := group("migrate", "Change the tables of a database, or what is in them")
+	parent.AddCommand(sql, normalizePhonesCommand(env))
 	return parent
 }
 

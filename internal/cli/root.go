@@ -21,6 +21,16 @@ type Env struct {
 
 // Run carries out a command line. The exit code is 0, or 1 after any error.
 func Run(ctx context.Context, env Env) int {
+	root := rootCommand(env)
+	if err := root.ExecuteContext(ctx); err != nil {
+		root.PrintErrln("Error:", err)
+		return 1
+	}
+	return 0
+}
+
+// rootCommand is the tree of all commands.
+func rootCommand(env Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "cardea",
 		Short:         "Cardea signs people in",
@@ -39,9 +49,5 @@ func Run(ctx context.Context, env Env) int {
 	root.SetIn(env.In)
 	root.SetOut(env.Out)
 	root.SetErr(env.Err)
-	if err := root.ExecuteContext(ctx); err != nil {
-		root.PrintErrln("Error:", err)
-		return 1
-	}
-	return 0
+	return root
 }

@@ -31,7 +31,7 @@ func gaps() []gap {
 		{"organizations", unused},
 		{"preview", "read consistency cannot be chosen yet"},
 		{"revision", "no answer tells it"},
-		{"security.disallow_ref_in_identity_schemas", "references in identity schemas are not restricted yet"},
+		{"security.disallow_ref_in_identity_schemas", "it is always so: references to other documents are refused"},
 		{"serve.admin.request_log", "requests are not logged one by one"},
 		{"serve.public.cors.debug", "there is nothing more to be told"},
 		{"serve.public.request_log", "requests are not logged one by one"},

@@ -11,8 +11,8 @@ import (
 type Outbox interface {
 	// Claim leases messages that are due until a time, those that wait longest
 	// first, and counts the attempt. No message goes to two holders while a lease
-	// lasts. Messages to one recipient become due one after another: the next when
-	// the first attempt of the one before it has ended, or after a minute.
+	// lasts, and none to one recipient while the one queued before it waits for its
+	// first attempt to end. None is leased only when none is due.
 	Claim(ctx context.Context, holder string, now, until time.Time, limit int) ([]Claim, error)
 	// Renew prolongs a lease and says whether it is still held.
 	Renew(ctx context.Context, l Lease, until time.Time) (held bool, err error)

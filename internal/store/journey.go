@@ -80,15 +80,10 @@ func (x *Tx) MarkAddress(a identity.Address, status identity.AddressStatus, now 
 	return err
 }
 
-// Enqueue puts a message into the outbox, due at once unless another one to the
-// same recipient has to leave first.
+// Enqueue puts a message into the outbox, due at once.
 func (x *Tx) Enqueue(m flow.Message) error {
-	due, err := x.dueFrom(m)
-	if err != nil {
-		return err
-	}
-	_, err = x.c.exec("INSERT INTO messages (tenant, id, template, channel, recipient, status, sealed, next_at, created_at, updated_at) "+
+	_, err := x.c.exec("INSERT INTO messages (tenant, id, template, channel, recipient, status, sealed, next_at, created_at, updated_at) "+
 		"VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)", x.tenant, idBytes(m.ID), m.Template, string(m.Channel), m.Recipient,
-		m.Sealed, micros(due), micros(m.CreatedAt), micros(m.CreatedAt))
+		m.Sealed, micros(m.CreatedAt), micros(m.CreatedAt), micros(m.CreatedAt))
 	return err
 }

@@ -69,37 +69,53 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 // ClaimMessages leases messages that are due to a holder until a time, those that
 // wait longest first, and counts the attempt. A message is due when its time has
 // come: that of its next attempt or, while somebody has it, the end of that lease.
-// No message is given to two holders.
-func (s *System) ClaimMessages(ctx context.Context, holder string, now, until time.Time, limit int) ([]Message, error) {
-	var claimed []Message
-	err := s.db.writes.write(ctx, func(c conn) error {
-		claimed = nil
-		// Those whose sender died have waited longest.
-		for _, status := range []string{MessageProcessing, MessageQueued} {
-			found, err := s.due(c, status, now, limit-len(claimed))
-			if err != nil {
-				return err
-			}
-			for _, m := range found {
-				// The condition settles it where a row that was read is not yet locked.
-				n, err := c.exec("UPDATE messages SET status = ?, send_count = send_count + 1, next_at = ?, leased_by = ?, leased_until = ?, updated_at = ? "+
-					"WHERE tenant = ? AND id = ? AND status = ? AND send_count = ?", MessageProcessing, micros(until), holder, micros(until), micros(now),
-					int64(m.Tenant), idBytes(m.ID), status, int64(m.SendCount))
-				if err != nil {
-					return err
-				}
-				if n > 0 {
-					m.Status, m.SendCount, m.UpdatedAt = MessageProcessing, m.SendCount+1, timeOf(micros(now))
-					claimed = append(claimed, m)
-				}
-			}
+// No message is given to two holders, and none to one recipient before those that
+// were queued earlier have been tried. None is claimed only when none is due.
+func (s *System) ClaimMessages(ctx context.Context, holder string, now, until time.Time, limit int) (claimed []Message, err error) {
+	for held := 1; len(claimed) == 0 && held > 0; {
+		err = s.db.writes.write(ctx, func(c conn) (err error) {
+			claimed, held, err = s.claim(c, holder, now, until, limit)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
 	return claimed, nil
+}
+
+// claim goes through as many messages as are wanted, takes those whose turn it is
+// and holds the others back.
+func (s *System) claim(c conn, holder string, now, until time.Time, limit int) (claimed []Message, held int, err error) {
+	// Those whose sender died have waited longest.
+	for _, status := range []string{MessageProcessing, MessageQueued} {
+		found, err := s.due(c, status, now, limit-len(claimed))
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, m := range found {
+			waits, err := s.hold(c, m, now)
+			if err != nil {
+				return nil, 0, err
+			}
+			if waits {
+				held++
+				continue
+			}
+			// The condition settles it where a row that was read is not yet locked.
+			n, err := c.exec("UPDATE messages SET status = ?, send_count = send_count + 1, next_at = ?, leased_by = ?, leased_until = ?, updated_at = ? "+
+				"WHERE tenant = ? AND id = ? AND status = ? AND send_count = ?", MessageProcessing, micros(until), holder, micros(until), micros(now),
+				int64(m.Tenant), idBytes(m.ID), status, int64(m.SendCount))
+			if err != nil {
+				return nil, 0, err
+			}
+			if n > 0 {
+				m.Status, m.SendCount, m.UpdatedAt = MessageProcessing, m.SendCount+1, timeOf(micros(now))
+				claimed = append(claimed, m)
+			}
+		}
+	}
+	return claimed, held, nil
 }
 
 func (s *System) due(c conn, status string, now time.Time, limit int) (found []Message, err error) {

@@ -6,41 +6,48 @@ import (
 
 	"github.com/google/uuid"
 
-	"cardea/internal/flow"
 	"cardea/internal/problem"
 )
 
 // Messages to one recipient leave in the order in which they were made: whoever
-// asks for a code twice must find the newer one on top.
+// asks for a code twice must find the newer one on top. Of messages of one moment
+// the one with the higher id counts as the earlier.
 //
 // A message is held back while the one before it, to the same recipient, waits for
 // its first attempt to end. That end lets the next one go, however the attempt went:
-// an address that fails for an hour must not keep back what can still arrive. Held
-// means that next_at lies ahead, so that those who look for work never walk over
-// what they may not take, however much of it one recipient has.
+// an address that fails for an hour must not keep back what can still arrive. A
+// sender that dies ends nothing; whoever takes its message over does.
+//
+// Whether a message has to wait is found out when a sender would take it. One that
+// has to gets a time that lies ahead, so that nobody meets it again before its turn,
+// however much one recipient has. Requests that queue messages look at no others:
+// they would lose their transactions to senders.
 
-// heldFor bounds how long a message is held back, whatever becomes of the one
-// before it: as long as an attempt may take. It also frees messages whose turn was
-// missed because the process that ended the attempt is of an older version.
-const heldFor = time.Minute
+// lookAgain is when a message that is held back is looked at again, should nobody
+// have let it go: the process that ended the attempt is of an older version.
+const lookAgain = 30 * time.Second
 
-// dueFrom is when the first attempt of a new message may begin.
-func (x *Tx) dueFrom(m flow.Message) (time.Time, error) {
+// hold keeps a message back that has to wait for another one, and says whether.
+func (s *System) hold(c conn, m Message, now time.Time) (held bool, err error) {
+	if m.SendCount > 0 {
+		return false, nil
+	}
 	var before uuid.UUID
 	var status string
-	var created time.Time
-	// The lock makes an attempt that ends right now end before this or after it.
-	err := one(x.c, "SELECT id, status, created_at FROM messages WHERE tenant = ? AND recipient = ? ORDER BY created_at DESC, id LIMIT 1"+x.db.dialect.lockRow,
-		[]any{x.tenant, m.Recipient}, &before, &status, timeAt{&created})
-	if err != nil || status != MessageQueued && status != MessageProcessing || created.After(m.CreatedAt) {
-		return m.CreatedAt, missingIsFine(err)
+	created := micros(m.CreatedAt)
+	// The first condition bounds the walk of the index, the second settles ties.
+	err = one(c, "SELECT id, status FROM messages WHERE tenant = ? AND recipient = ? AND created_at <= ? AND (created_at < ? OR id > ?) "+
+		"ORDER BY created_at DESC, id LIMIT 1", []any{int64(m.Tenant), m.Recipient, created, created, idBytes(m.ID)}, &before, &status)
+	if err != nil || status != MessageQueued && status != MessageProcessing {
+		return false, missingIsFine(err)
 	}
 	var ended int
-	err = one(x.c, "SELECT COUNT(*) FROM message_dispatches WHERE tenant = ? AND message_id = ?", []any{x.tenant, idBytes(before)}, &ended)
+	err = one(c, "SELECT COUNT(*) FROM message_dispatches WHERE tenant = ? AND message_id = ?", []any{int64(m.Tenant), idBytes(before)}, &ended)
 	if err != nil || ended > 0 {
-		return m.CreatedAt, err
+		return false, err
 	}
-	return m.CreatedAt.Add(heldFor), nil
+	_, err = c.exec("UPDATE messages SET next_at = ? WHERE tenant = ? AND id = ? AND send_count = 0", micros(now.Add(lookAgain)), int64(m.Tenant), idBytes(m.ID))
+	return err == nil, err
 }
 
 // letNextGo ends what a message kept waiting, when the attempt noted by a dispatch

@@ -130,7 +130,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if a.jsonnet, err = jsonnet.New(jsonnet.Options{Command: o.JsonnetWorker}); err != nil {
 		return nil, err
 	}
-	a.post = a.newPost()
+	metrics := telemetry.NewMetrics()
+	a.post = a.newPost(metrics)
 	a.hooks = a.newHooks()
 	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock, func() session.Limits { return a.setup.load().Limits }}
 	a.feed = a.newSessionFeed(rows, cache)
@@ -144,13 +145,12 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	engine := flow.New(flow.Options{
-		Store: posting{rows, a.post.worker.Wake}, Clock: o.Clock, Rand: o.Rand, Catalogue: words,
+		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: words,
 		Composer: a.post.composer, Hooks: a.hooks, OAuth2: newOAuth2(),
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet}
-	metrics := telemetry.NewMetrics()
 	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},

@@ -60,15 +60,20 @@ func (a *App) holder() string {
 
 // sweep deletes what has ended, in small batches until nothing is left.
 func (a *App) sweep(ctx context.Context) error {
-	cleanup := a.config.Current().Database.Cleanup
-	before := a.clock.Now().Add(-max(keepEnded, cleanup.OlderThan))
-	for {
-		_, more, err := a.db.System().Sweep(ctx, before, cleanup.BatchSize)
-		if err != nil || !more {
+	s, now := a.config.Current(), a.clock.Now()
+	err := inBatches(ctx, now.Add(-max(keepEnded, s.Database.Cleanup.OlderThan)), s.Database.Cleanup.BatchSize, a.db.System().Sweep)
+	if kept := s.Cardea.Courier.MessageRetention; err == nil && kept > 0 {
+		err = inBatches(ctx, now.Add(-kept), s.Database.Cleanup.BatchSize, a.db.System().SweepMessages)
+	}
+	return err
+}
+
+// inBatches deletes until nothing is left that ended before a time.
+func inBatches(ctx context.Context, before time.Time, size int, sweep func(context.Context, time.Time, int) (int, bool, error)) error {
+	for ctx.Err() == nil {
+		if _, more, err := sweep(ctx, before, size); err != nil || !more {
 			return err
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
 	}
+	return nil
 }

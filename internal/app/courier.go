@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"cardea/internal/account"
 	"cardea/internal/config"
@@ -16,6 +17,7 @@ import (
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/telemetry"
 	"cardea/internal/ui"
 )
 
@@ -28,7 +30,7 @@ type post struct {
 }
 
 // newPost builds the courier. It needs the database and the pool for Jsonnet.
-func (a *App) newPost() *post {
+func (a *App) newPost(m *telemetry.Metrics) *post {
 	p := &post{}
 	p.composer = &courier.Composer{
 		Templates: p.templates.Load, Clock: a.clock, Rand: a.rand,
@@ -40,6 +42,14 @@ func (a *App) newPost() *post {
 	p.worker = courier.NewWorker(courier.WorkerOptions{
 		Outbox: outbox{a.db.System()}, Deliverer: mailboxFirst{p.deliverers}, Setup: a.setup.load,
 		Clock: a.clock, Rand: a.rand, Holder: a.holder(), Report: a.reportMessage,
+		Delivered: func(e *courier.Envelope, took time.Duration) { m.Delivered(string(e.Channel), took.Seconds()) },
+		Settled: func(e *courier.Envelope, s courier.Status) {
+			outcome := string(s)
+			if s == courier.Queued {
+				outcome = "failed"
+			}
+			m.Settled(e.Template, string(e.Channel), outcome)
+		},
 	})
 	return p
 }

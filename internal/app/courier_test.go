@@ -4,11 +4,16 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +26,7 @@ import (
 	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/store"
+	"cardea/internal/telemetry"
 )
 
 // configured compiles the development configuration with changes.
@@ -147,8 +153,8 @@ func message(t *testing.T, setup *flow.Setup, l courier.Letter) flow.Message {
 
 func TestTheSenderIsWokenByMessagesThatAreThereToStay(t *testing.T) {
 	setup := configured(t, nil)
-	woken := 0
-	rows := posting{storage{Tenant: rowsOf(t).Tenant(1), clock: clock.System{}}, func() { woken++ }}
+	woken, counted := 0, 0
+	rows := posting{storage{Tenant: rowsOf(t).Tenant(1), clock: clock.System{}}, func() { woken++ }, func(string, string) { counted++ }}
 	refused := errors.New("refused")
 	for _, step := range []struct {
 		name string
@@ -164,10 +170,125 @@ func TestTheSenderIsWokenByMessagesThatAreThereToStay(t *testing.T) {
 		if err := rows.Write(t.Context(), step.run); err != nil && !errors.Is(err, refused) {
 			t.Fatal(err)
 		}
-		if woken != step.want {
-			t.Errorf("%s: woken %d times, want %d", step.name, woken, step.want)
+		if woken != step.want || counted != step.want {
+			t.Errorf("%s: woken %d times and counted %d messages, want %d", step.name, woken, counted, step.want)
 		}
 	}
+}
+
+func TestMessagesThatAreThroughAreKeptForAWhile(t *testing.T) {
+	now := clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+	for _, c := range []struct {
+		name, config string
+		kept         time.Duration // 0 for ever
+	}{
+		{"a month as a rule", "", 720 * time.Hour},
+		{"as long as configured", `cardea: {courier: {message_retention: 1h30m}}`, 90 * time.Minute},
+		{"for ever", `cardea: {courier: {message_retention: 0s}}`, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, _ := start(t, nil, Options{Migrate: true, Clock: now}, c.config)
+			var ids []uuid.UUID
+			for n, status := range []string{store.MessageSent, store.MessageAbandoned, ""} {
+				m := message(t, configured(t, nil), courier.Letter{})
+				m.CreatedAt, m.Recipient = now.Now(), fmt.Sprint(n)
+				ids = append(ids, m.ID)
+				if err := a.db.Tenant(1).Tx(t.Context(), func(x *store.Tx) error { return x.Enqueue(m) }); err != nil {
+					t.Fatal(err)
+				}
+				claimed, err := a.db.System().ClaimMessages(t.Context(), "h", now.Now(), now.Now().Add(time.Hour), 1)
+				if err != nil || len(claimed) != 1 {
+					t.Fatalf("claimed %v: %v", claimed, err)
+				}
+				l := store.MessageLease{Tenant: 1, ID: m.ID, Holder: "h", Attempt: 1}
+				if status == "" {
+					continue
+				}
+				if err := a.db.System().FinishMessage(t.Context(), l, store.MessageOutcome{Status: status, Now: now.Now()}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			left := func() (n int) {
+				if err := a.sweep(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				for _, id := range ids {
+					if _, err := a.db.Tenant(1).Message(t.Context(), id); err == nil {
+						n++
+					}
+				}
+				return n
+			}
+			kept, far := c.kept, 1
+			if kept == 0 {
+				kept, far = 100_000*time.Hour, len(ids)
+			}
+			now.Advance(kept)
+			if got := left(); got != len(ids) {
+				t.Errorf("%d messages are left after %s, want all", got, kept)
+			}
+			now.Advance(time.Second)
+			if got := left(); got != far {
+				t.Errorf("%d messages are left after more than %s, want %d", got, kept, far)
+			}
+		})
+	}
+}
+
+func TestSendingIsCounted(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		for recipient, status := range map[string]int{"busy": 503, "gone": 404} {
+			if strings.Contains(string(body), recipient+"@") {
+				w.WriteHeader(status)
+			}
+		}
+	}))
+	defer service.Close()
+	a, _ := start(t, nil, Options{Migrate: true}, fmt.Sprintf(
+		"courier: {delivery_strategy: http, http: {request_config: {url: %q, method: POST}}, worker: {pull_wait: 1h}}", service.URL),
+		"selfservice: {methods: {code: {enabled: true}}, flows: {recovery: {enabled: true, notify_unknown_recipients: true}}}")
+	var begun struct{ UI struct{ Action string } }
+	if err := json.Unmarshal(ask(a.Public, "/self-service/recovery/api").Body.Bytes(), &begun); err != nil {
+		t.Fatal(err)
+	}
+	asked := httptest.NewRequest("POST", begun.UI.Action, strings.NewReader(`{"method":"code","email":"new@cardea.test"}`))
+	asked.Header.Set("Content-Type", "application/json")
+	a.Public.ServeHTTP(httptest.NewRecorder(), asked)
+	rows := posting{storage{Tenant: a.db.Tenant(1), clock: clock.System{}}, a.post.worker.Wake, telemetry.NewMetrics().Queued}
+	err := rows.Write(t.Context(), func(tx flow.Tx) error {
+		for _, recipient := range []string{"here", "busy", "gone"} {
+			m := message(t, a.setup.load(), courier.Letter{})
+			m.Recipient = recipient + "@cardea.test"
+			if err := tx.Enqueue(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); a.post.worker.Run(ctx) }()
+	deadline := time.Now().Add(time.Minute)
+	for _, want := range []string{
+		`courier_messages_queued_total{channel="email",template="recovery_code_invalid"} 1`,
+		`courier_attempts_total{channel="email",outcome="sent",template="recovery_code_valid"} 1`,
+		`courier_attempts_total{channel="email",outcome="failed",template="recovery_code_valid"} 1`,
+		`courier_attempts_total{channel="email",outcome="abandoned",template="recovery_code_valid"} 1`,
+		`courier_delivery_duration_seconds_count{channel="email"} 4`,
+	} {
+		for !strings.Contains(ask(a.metrics, "/").Body.String(), want) && time.Now().Before(deadline) {
+			runtime.Gosched()
+		}
+		if got := ask(a.metrics, "/").Body.String(); !strings.Contains(got, want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	stop()
+	<-done
 }
 
 func TestLettersAreOpenedWithTheSecretsInForce(t *testing.T) {

@@ -63,35 +63,40 @@ func storedLease(l courier.Lease) store.MessageLease {
 	return store.MessageLease{Tenant: store.TenantID(l.Tenant), ID: l.Message, Holder: l.Holder, Attempt: l.Attempt}
 }
 
-// posting is the storage of the engine: after a transaction that put a message
-// into the outbox it wakes who sends it.
+// posting is the storage of the engine: after a transaction that put messages into
+// the outbox it counts them and wakes who sends them.
 type posting struct {
 	storage
-	wake func()
+	wake   func()
+	queued func(template, channel string)
 }
 
 // Write runs fn in one transaction.
 func (p posting) Write(ctx context.Context, fn func(flow.Tx) error) error {
-	enqueued := false
+	var enqueued []flow.Message
 	err := p.storage.Write(ctx, func(tx flow.Tx) error {
-		enqueued = false // of an earlier run
+		enqueued = nil // of an earlier run
 		return fn(noticing{tx, &enqueued})
 	})
-	if err == nil && enqueued {
-		p.wake()
+	if err != nil || len(enqueued) == 0 {
+		return err
 	}
-	return err
+	for _, m := range enqueued {
+		p.queued(m.Template, string(m.Channel))
+	}
+	p.wake()
+	return nil
 }
 
 // noticing is a transaction that notices messages.
 type noticing struct {
 	flow.Tx
-	enqueued *bool
+	enqueued *[]flow.Message
 }
 
 // Enqueue puts a message into the outbox.
 func (n noticing) Enqueue(m flow.Message) error {
-	*n.enqueued = true
+	*n.enqueued = append(*n.enqueued, m)
 	return n.Tx.Enqueue(m)
 }
 

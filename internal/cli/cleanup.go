@@ -25,7 +25,8 @@ func cleanupCommand(env Env) *cobra.Command {
 		Use: "sql [DSN]", Short: "Delete rows that have expired", Args: cobra.MaximumNArgs(1),
 		Long: "Deletes sessions, flows, codes and links that ended longer ago than --keep-last, one batch of every\n" +
 			"table, or all of them with --all. Servers do the same by themselves; this is for jobs that want to\n" +
-			"choose the hour. Identities and messages are never deleted.",
+			"choose the hour. Identities are never deleted, and messages only by a running server\n" +
+			"(cardea.courier.message_retention).",
 		RunE: func(c *cobra.Command, args []string) error {
 			if s.batch < 1 || s.keep < 0 || s.pause < 0 {
 				return errors.New("--database.cleanup.batch_size has to be at least 1, and durations must not be negative")

@@ -325,9 +325,11 @@ type CardeaAccount struct {
 	AllowDeletion bool   // people may delete their account
 }
 
-// CardeaCourier says whether the server itself delivers messages.
+// CardeaCourier says whether the server itself delivers messages, and how long they
+// are kept afterwards.
 type CardeaCourier struct {
-	InProcess bool
+	InProcess        bool
+	MessageRetention time.Duration // 0 for ever
 }
 
 // CardeaJanitor removes expired rows.

@@ -37,7 +37,7 @@ type Worker struct {
 	o WorkerOptions
 }
 
-// WorkerOptions are the parts of a worker. All but Concurrency are required.
+// WorkerOptions are the parts of a worker. All but the last four are required.
 type WorkerOptions struct {
 	Outbox    Outbox
 	Deliverer Deliverer
@@ -51,12 +51,22 @@ type WorkerOptions struct {
 	// Report is told what goes wrong. Message is nil for failures of the outbox
 	// itself. Errors name no recipient unless a deliverer's do.
 	Report func(m *Envelope, err error)
+	// Delivered is told how long the deliverer took for a message, Settled what became
+	// of the message after an attempt: Queued is another one. Nil for nobody.
+	Delivered func(m *Envelope, took time.Duration)
+	Settled   func(m *Envelope, s Status)
 }
 
 // NewWorker makes a worker that begins with Run.
 func NewWorker(o WorkerOptions) *Worker {
 	if o.Concurrency <= 0 {
 		o.Concurrency = DefaultConcurrency
+	}
+	if o.Delivered == nil {
+		o.Delivered = func(*Envelope, time.Duration) {}
+	}
+	if o.Settled == nil {
+		o.Settled = func(*Envelope, Status) {}
 	}
 	w := &Worker{o: o}
 	w.Worker = relay.New(relay.Options[Claim]{
@@ -105,12 +115,15 @@ func (w *Worker) attempt(ctx context.Context, c Claim) error {
 	if err != nil {
 		return &hopelessError{fmt.Errorf("the message cannot be opened, maybe its secret was removed: %w", err)}
 	}
+	begun := w.o.Clock.Now()
+	defer func() { w.o.Delivered(&c.Envelope, w.o.Clock.Now().Sub(begun)) }()
 	return w.o.Deliverer.Deliver(ctx, s, c.Envelope, letter)
 }
 
 // settle judges what came of an attempt.
 func (w *Worker) settle(c Claim, err error, now time.Time) func(context.Context) error {
 	o := w.outcome(c, err, now)
+	w.o.Settled(&c.Envelope, o.Status)
 	if o.Status != Sent {
 		w.o.Report(&c.Envelope, fmt.Errorf("attempt %d, the message is %s: %s", c.Attempt, o.Status, o.Error))
 	}

@@ -23,16 +23,36 @@ var expiring = []struct{ table, key, condition string }{
 // Error containers have no end of their own and go by their age.
 func (s *System) Sweep(ctx context.Context, before time.Time, batch int) (deleted int, more bool, err error) {
 	for _, query := range s.db.texts.sweeps {
-		var n int64
-		err := s.db.writes.write(ctx, func(c conn) (err error) {
-			n, err = c.exec(query, micros(before), int64(batch))
-			return err
-		})
+		n, err := s.sweep(ctx, query, micros(before), int64(batch))
 		if err != nil {
 			return deleted, false, err
 		}
-		deleted += int(n)
-		more = more || n >= int64(batch)
+		deleted += n
+		more = more || n >= batch
 	}
 	return deleted, more, nil
+}
+
+// SweepMessages deletes messages that were sent or given up before a time, in the
+// same way. Those that wait stay, however old they are.
+func (s *System) SweepMessages(ctx context.Context, before time.Time, batch int) (deleted int, more bool, err error) {
+	for _, status := range []string{MessageSent, MessageAbandoned} {
+		// There is no next attempt: the time is that of the last one's end.
+		n, err := s.sweep(ctx, s.db.texts.messageSweep, status, micros(before), int64(batch))
+		if err != nil {
+			return deleted, false, err
+		}
+		deleted += n
+		more = more || n >= batch
+	}
+	return deleted, more, nil
+}
+
+func (s *System) sweep(ctx context.Context, query string, args ...any) (deleted int, err error) {
+	err = s.db.writes.write(ctx, func(c conn) error {
+		n, err := c.exec(query, args...)
+		deleted = int(n)
+		return err
+	})
+	return deleted, err
 }

@@ -156,6 +156,8 @@ func recordAll(t *testing.T, db *DB) []string {
 	run(tenant.Tx(ctx, func(x *Tx) error {
 		return errors.Join(x.MakeRoom(i.ID, session.Limits{Concurrent: 1, Idle: 1, Absolute: 1}, start), x.displace([]uuid.UUID{s.ID}, start))
 	}))
+	_, _, messagesErr := db.System().SweepMessages(ctx, time.Unix(0, 0), 10)
+	run(messagesErr)
 	run(tenant.UpdateIdentity(ctx, i), consumeErr, secretErr, extendErr, revokeErr, bulkErr, sweepErr,
 		tenant.Touch(ctx, start, s.ID), tenant.RevokeSession(ctx, s.ID, i.ID, start),
 		tenant.ReplaceOneTime(ctx, OneTime{Purpose: "p", Subject: "s", Key: []byte{1}, ExpiresAt: start}),

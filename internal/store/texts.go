@@ -15,7 +15,8 @@ type texts struct {
 	identities, credentials, identifiers, verifiable, recovery, traits, traitEnds *inserter
 	sessions, tokens, devices, flows                                              *inserter
 
-	sweeps []string // DELETE statements of the janitor
+	sweeps       []string // DELETE statements of the janitor
+	messageSweep string
 }
 
 // Columns in the order of the functions that scan or write them.
@@ -63,6 +64,7 @@ func newTexts(d *dialect) *texts {
 		" FROM session_tokens t JOIN sessions s ON s.tenant = t.tenant AND s.id = t.session_id" +
 		" JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id WHERE t.tenant = ? AND t.hash = ?"
 	t.inserters(d)
+	t.messageSweep = "DELETE FROM messages WHERE " + d.some("messages", "tenant, id", "status = ? AND next_at < ?")
 	for _, e := range expiring {
 		t.sweeps = append(t.sweeps, "DELETE FROM "+e.table+" WHERE "+d.some(e.table, e.key, e.condition))
 	}

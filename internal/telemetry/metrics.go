@@ -16,6 +16,10 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+
+	queued   *prometheus.CounterVec
+	attempts *prometheus.CounterVec
+	delivery *prometheus.HistogramVec
 }
 
 // NewMetrics starts with what the runtime and the process tell.
@@ -29,9 +33,35 @@ func NewMetrics() *Metrics {
 			Name: "http_requests_duration_seconds", Help: "Time to answer by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 		}, []string{"endpoint"}),
+		queued: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "courier_messages_queued_total", Help: "Messages that journeys put into the outbox, by type and channel.",
+		}, []string{"template", "channel"}),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "courier_attempts_total", Help: "Attempts to send a message, by its type and channel, and by what became of it: sent, failed (to be tried again) or abandoned.",
+		}, []string{"template", "channel", "outcome"}),
+		delivery: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "courier_delivery_duration_seconds", Help: "Time that a channel takes for a message, or to refuse it.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"channel"}),
 	}
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m.requests, m.seconds)
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.requests, m.seconds, m.queued, m.attempts, m.delivery)
 	return m
+}
+
+// Queued counts a message that was put into the outbox.
+func (m *Metrics) Queued(template, channel string) {
+	m.queued.WithLabelValues(template, channel).Inc()
+}
+
+// Settled counts an attempt to send a message: sent, failed or abandoned.
+func (m *Metrics) Settled(template, channel, outcome string) {
+	m.attempts.WithLabelValues(template, channel, outcome).Inc()
+}
+
+// Delivered observes how long a channel took for a message.
+func (m *Metrics) Delivered(channel string, seconds float64) {
+	m.delivery.WithLabelValues(channel).Observe(seconds)
 }
 
 // Handler serves the metrics in the Prometheus text format, whatever a scraper

@@ -58,3 +58,24 @@ func TestRoutesAreCounted(t *testing.T) {
 		t.Error("one server counts another server's requests")
 	}
 }
+
+func TestMessagesAreCountedWithoutTheirRecipients(t *testing.T) {
+	m := telemetry.NewMetrics()
+	m.Queued("login_code_valid", "email")
+	m.Settled("login_code_valid", "email", "failed")
+	m.Settled("login_code_valid", "email", "sent")
+	m.Delivered("email", .2)
+	m.Delivered("email", 3)
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	for _, want := range []string{
+		`courier_messages_queued_total{channel="email",template="login_code_valid"} 1`,
+		`courier_attempts_total{channel="email",outcome="failed",template="login_code_valid"} 1`,
+		`courier_attempts_total{channel="email",outcome="sent",template="login_code_valid"} 1`,
+		`courier_delivery_duration_seconds_count{channel="email"} 2`,
+	} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+}

@@ -193,6 +193,47 @@ var outboxTests = []test{
 		c.requeue(id, false)
 		same(c, "dispatches", 2, len(c.message(id).Dispatches))
 	}},
+	{"the janitor takes messages that are through, and those alone", func(c *Case) {
+		end := func(id uuid.UUID, status string) {
+			c.finish(leaseOf(c.claim("h", 1)[0], "h"), store.MessageOutcome{Status: status, Error: "x", Now: c.now(), NextAt: c.now()})
+			same(c, "status", status, c.message(id).Status)
+		}
+		var through []uuid.UUID
+		for k := range 6 {
+			through = append(through, c.enqueue(fmt.Sprint(k)).ID)
+			end(through[k], []string{store.MessageSent, store.MessageAbandoned}[k%2])
+		}
+		trying := c.enqueue("trying").ID
+		end(trying, store.MessageQueued)
+		c.claim("h", 1)
+		waiting := c.enqueue("waiting").ID
+		c.Clock.Advance(time.Hour)
+		late := c.enqueue("late").ID
+		before := c.now()
+		total := 0
+		for more := true; more; {
+			n, again, err := c.DB.System().SweepMessages(c.Context(), before, 2)
+			c.ok(err)
+			total, more = total+n, again
+		}
+		same(c, "messages deleted", len(through), total)
+		for _, id := range through {
+			_, err := c.Message(c.Context(), id)
+			c.missing(err)
+		}
+		for _, id := range []uuid.UUID{trying, waiting, late} {
+			c.message(id)
+		}
+	}},
+	{"a message that was just sent stays a while", func(c *Case) {
+		c.enqueue("a")
+		c.Clock.Advance(time.Hour)
+		c.finish(leaseOf(c.claim("h", 1)[0], "h"), store.MessageOutcome{Status: store.MessageSent, Now: c.now()})
+		n, more, err := c.DB.System().SweepMessages(c.Context(), c.now().Add(-time.Minute), 9)
+		c.ok(err)
+		same(c, "deleted", 0, n)
+		same(c, "more", false, more)
+	}},
 	{"64 senders claim each message exactly once", func(c *Case) {
 		const messages = 640
 		for k := range messages {

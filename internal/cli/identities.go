@@ -85,6 +85,7 @@ func identityCommands(env Env) []*cobra.Command {
 		g.AddCommand(inVerb)
 		all = append(all, g)
 	}
+	ours.AddCommand(exportIdentities(env))
 	return all
 }
 

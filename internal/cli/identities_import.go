@@ -88,11 +88,13 @@ func split(file string, raw []byte) (all []document, err error) {
 func importIdentities(env Env) *cobra.Command {
 	var r remote
 	var o output
+	var dryRun bool
 	c := &cobra.Command{
 		Use: "identities [FILE…]", Short: "Create identities from JSON files or standard input",
 		Long: "Creates the identities of JSON files, or of standard input, one after the other. A file holds an\n" +
 			"object as it is sent to POST /admin/identities, an array of such, or one a line. What fails is\n" +
-			"told on standard error and does not stop the others; the exit code is 1 then.",
+			"told on standard error and does not stop the others; the exit code is 1 then. With --dry-run the\n" +
+			"server only tells what would become of each, and stores nothing.",
 		RunE: func(c *cobra.Command, files []string) error {
 			a, err := r.client(env)
 			if err != nil {
@@ -101,6 +103,9 @@ func importIdentities(env Env) *cobra.Command {
 			documents, err := readDocuments(env, files)
 			if err != nil {
 				return err
+			}
+			if dryRun {
+				return tryIdentities(c.Context(), env, a, documents)
 			}
 			bar := newProgress(env.Err, "Importing", len(documents))
 			var created []json.RawMessage
@@ -134,6 +139,7 @@ func importIdentities(env Env) *cobra.Command {
 	}
 	r.flags(c)
 	o.flags(c)
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "let the server check everything, and store nothing")
 	return c
 }
 

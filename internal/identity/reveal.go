@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -73,9 +74,10 @@ func (i *Identity) revealedLinks(c Credential, v Vault) json.RawMessage {
 
 // Known says whether a word names a type of credentials that can be stored.
 func (t CredentialType) Known() bool {
-	switch t {
-	case Password, OIDC, SAML, TOTP, LookupSecret, WebAuthn, Code, Passkey:
-		return true
-	}
-	return false
+	return slices.Contains(CredentialTypes(), t)
+}
+
+// CredentialTypes are the types of credentials that can be stored.
+func CredentialTypes() []CredentialType {
+	return []CredentialType{Password, OIDC, SAML, TOTP, LookupSecret, WebAuthn, Code, Passkey}
 }

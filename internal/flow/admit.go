@@ -20,7 +20,7 @@ import (
 
 // admit asks whether a proof lets somebody in; nil lets them. through is the
 // organization that has vouched for them.
-func (r *run) admit(ctx context.Context, i *identity.Identity, through *uuid.UUID, rescued bool) (*turnedAway, error) {
+func (r *run) admit(ctx context.Context, i *identity.Identity, through *uuid.UUID) (*turnedAway, error) {
 	home, err := r.organization(ctx, i.OrganizationID)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func (r *run) admit(ctx context.Context, i *identity.Identity, through *uuid.UUI
 		return nil, err
 	}
 	r.vouched, r.tied = origin, home != nil && home.SignIn == org.Connections
-	why := org.Entry{Member: i.OrganizationID, Home: home, Through: through, Origin: origin, Rescued: rescued}.Refused()
+	why := org.Entry{Member: i.OrganizationID, Home: home, Through: through, Origin: origin}.Refused()
 	if why == org.None {
 		return nil, nil
 	}
@@ -152,7 +152,7 @@ func (r *run) comeIn(ctx context.Context, proof *Proved, link *Link) *Answer {
 	if through == nil && r.flow.RequestedAAL == session.AAL2 {
 		through = r.vouchedBefore(proof.Identity)
 	}
-	away, err := r.admit(ctx, proof.Identity, through, false)
+	away, err := r.admit(ctx, proof.Identity, through)
 	if err == nil && away == nil && proof.Update != nil && proof.Method.Provider != "" {
 		// What a provider tells may have changed addresses.
 		var before *identity.Identity
@@ -207,7 +207,7 @@ func (r *run) enrol(proof *Proved, link *Link) {
 func (r *run) comeAnew(ctx context.Context, result NewIdentity) *Answer {
 	i, through := result.Identity, result.Method.Organization
 	join(i, through)
-	away, err := r.admit(ctx, i, through, false)
+	away, err := r.admit(ctx, i, through)
 	if err == nil && away == nil {
 		away, err = r.claim(ctx, nil, i, through)
 	}
@@ -231,8 +231,8 @@ func (r *run) changeWithin(ctx context.Context, before, after *identity.Identity
 	r.tied = home != nil && home.SignIn == org.Connections
 	if c.Evidence != nil && c.Evidence.Organization != nil {
 		through := *c.Evidence.Organization
-		if away, err = r.admit(ctx, after, &through, false); join(after, &through) {
-			c.Apply = joining(c.Apply, through)
+		if away, err = r.admit(ctx, after, &through); join(after, &through) {
+			c.Apply, r.joins = joining(c.Apply, through), true
 		}
 	}
 	if err == nil && away == nil {

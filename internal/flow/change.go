@@ -146,7 +146,7 @@ func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) (sto
 			}
 		}
 	}
-	if r.after(Settings, step.Method).has(hookRevoke) {
+	if r.joins || r.after(Settings, step.Method).has(hookRevoke) {
 		_, err = tx.RevokeSessionsOf(s.IdentityID, s.ID, r.now)
 	}
 	return stored, err

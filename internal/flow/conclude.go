@@ -142,7 +142,6 @@ func (r *run) writeLogin(tx Tx, step *Step, proof Proved, s *session.Session, to
 	if err := r.writeProved(tx, proof); err != nil {
 		return err
 	}
-	// Whoever becomes a member leaves behind what somebody may have prepared.
 	if r.joins || r.after(Login, step.Method).has(hookRevoke) {
 		if _, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now); err != nil {
 			return err

@@ -75,7 +75,7 @@ type run struct {
 	realm   Realm             // whose ways of signing in the flow offers: see enterRealm
 	vouched *org.Organization // whose connection has vouched for somebody, nil for nobody's
 	tied    bool              // only that connection can make a session live longer
-	joins   bool              // somebody becomes a member with it
+	joins   bool              // somebody becomes a member, and leaves other sessions behind
 
 	starting bool            // the request starts the flow
 	request  *oauth2.Request // what the OAuth2 server said about the start

@@ -22,7 +22,7 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	if i.State != identity.Active {
 		return r.replace(ctx, ui.New(ui.LoginIdentityDisabled), problem.BadRequest("The account was switched off.").Named(problem.IdentityDisabled))
 	}
-	away, err := r.admit(ctx, i, nil, false)
+	away, err := r.admit(ctx, i, nil)
 	switch {
 	case err != nil:
 		return r.forward(ctx, err)

@@ -305,7 +305,6 @@ type AddressProved struct {
 // Recovered ends a recovery: somebody showed that an account's mailbox is theirs.
 type Recovered struct {
 	Identity uuid.UUID
-	Address  identity.Address // over which
 	Method   session.Method
 	Effects  Effects
 }

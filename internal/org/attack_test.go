@@ -100,6 +100,26 @@ func TestAConnectionDoesNotSpeakForTheDomainOfAnotherOrganization(t *testing.T) 
 	})
 }
 
+func TestAConnectionThatUpdatesAnAccountDoesNotGiveItAForeignAddress(t *testing.T) {
+	everybody(t, func(t *testing.T, kind cardeatest.Kind) {
+		h := newHouse(t, "")
+		come := func(email string) *visitor {
+			v := h.visitor(kind)
+			v.through("login", solo, "solo", claims{"sub": "eve", "email": email})
+			return v
+		}
+		id := come("eve@solo.test").wantSignedIn("eve@solo.test", solo).Text("identity", "id")
+		come("other@solo.test").wantSignedIn("other@solo.test", solo)
+		for _, address := range []string{"ceo@acme.test", "ceo@beta.test", "ceo@closed.test"} {
+			come(address).wantNobody("as " + address)
+			if got := h.admin(200, "GET", "/identities/"+id, nil).Text("traits", "email"); got != "other@solo.test" {
+				t.Errorf("the address became %q", got)
+			}
+		}
+		come("guest@elsewhere.test").wantSignedIn("guest@elsewhere.test", solo)
+	})
+}
+
 func TestAMovedMemberLeavesTheOldConnectionBehind(t *testing.T) {
 	everybody(t, func(t *testing.T, kind cardeatest.Kind) {
 		h := newHouse(t, "")
@@ -210,7 +230,7 @@ func TestSettingsOfAMemberAreAboutTheConnectionsOfTheirOrganization(t *testing.T
 
 func TestLinkingAConnectionNeedsAProvedAddressOfTheOrganization(t *testing.T) {
 	h := newHouse(t, "")
-	link := func(email string, proved bool) *visitor {
+	link := func(email string, proved bool, before ...*visitor) *visitor {
 		v := h.visitor(cardeatest.Browser)
 		id := h.CreateIdentity(email, cardeatest.Password)
 		if proved {
@@ -219,14 +239,19 @@ func TestLinkingAConnectionNeedsAProvedAddressOfTheOrganization(t *testing.T) {
 				claims{"op": "replace", "path": "/verifiable_addresses/0/status", "value": "completed"},
 			})
 		}
-		v.client.SignIn(email, cardeatest.Password)
+		for _, one := range append(before, v) {
+			one.client.SignIn(email, cardeatest.Password)
+		}
 		f := v.client.Start("settings", "organization="+beta)
 		if to := v.leave(f, "link", "beta"); to != "" {
 			v.comeBack(h.provider.Consent(to, claims{"sub": email}))
 		}
 		return v
 	}
-	link("ann@beta.test", true).wantSignedIn("ann@beta.test", beta)
+	other := h.visitor(cardeatest.Native)
+	ann := link("ann@beta.test", true, other)
+	ann.wantSignedIn("ann@beta.test", beta)
+	other.wantNobody("with a session from before")
 	link("eve@beta.test", false).wantSignedIn("eve@beta.test", "")
 	link("bob@acme.test", true).wantSignedIn("bob@acme.test", "")
 	link("cat@elsewhere.test", true).wantSignedIn("cat@elsewhere.test", "")

@@ -19,9 +19,6 @@ type Entry struct {
 	Home    *Organization // that one, nil when nobody has described it
 	Through *uuid.UUID    // the organization whose connection has vouched for them; nil for none
 	Origin  *Organization // that one, nil when nobody has described it
-	// Rescued people have recovered the account over an address that an operator has
-	// set aside for that.
-	Rescued bool
 }
 
 // Refused is the one rule about who is let in.
@@ -38,7 +35,7 @@ func (e Entry) Refused() Refusal {
 		return None
 	case !e.Home.Enabled:
 		return Closed
-	case e.Home.SignIn == Connections && e.Through == nil && !e.Rescued:
+	case e.Home.SignIn == Connections && e.Through == nil:
 		return Outside
 	}
 	return None

@@ -76,7 +76,7 @@ selfservice:
     registration: {after: {oidc: {hooks: [{hook: session}]}}}
     %s
 `, p.Config("open", ""), p.Config("acme", ", label: Acme, organization_id: "+acme), p.Config("acme2", ", organization_id: "+acme),
-		p.Config("solo", ", organization_id: "+solo), p.Config("beta", ", organization_id: "+beta), p.Config("closed", ", organization_id: "+closed), flows)
+		p.Config("solo", ", update_identity_on_login: automatic, organization_id: "+solo), p.Config("beta", ", organization_id: "+beta), p.Config("closed", ", organization_id: "+closed), flows)
 	return &house{t, cardeatest.New(t, cardeatest.Options{Config: config + organizations + strings.Join(more, "\n")}), p}
 }
 

@@ -34,6 +34,9 @@ type Provider struct {
 	Mapper string
 	// WithoutPKCE hides that the provider does RFC 7636.
 	WithoutPKCE bool
+	// Unmapped leaves the program out of Config's first entry: the configuration says
+	// elsewhere what becomes of claims.
+	Unmapped bool
 	// Description is laid over the provider's description of itself.
 	Description map[string]any
 
@@ -85,8 +88,12 @@ const Mapper = `local claims = std.extVar('claims');
 // Config is an entry of selfservice.methods.oidc.config.providers, in YAML's flow
 // style. more is added to it, such as ", pkce: never".
 func (p *Provider) Config(id, more string) string {
-	return fmt.Sprintf(`{id: %s, provider: generic, client_id: client-%s, client_secret: a-secret, issuer_url: %q, mapper_url: %q, scope: [email]%s}`,
-		id, id, p.URL, "base64://"+encode(cmp.Or(p.Mapper, Mapper)), more)
+	mapper := fmt.Sprintf(", mapper_url: %q", "base64://"+encode(cmp.Or(p.Mapper, Mapper)))
+	if p.Unmapped {
+		mapper, p.Unmapped = "", false
+	}
+	return fmt.Sprintf(`{id: %s, provider: generic, client_id: client-%s, client_secret: a-secret, issuer_url: %q%s, scope: [email]%s}`,
+		id, id, p.URL, mapper, more)
 }
 
 // Consent is somebody agreeing at the address that a browser was sent to: it gives

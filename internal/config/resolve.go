@@ -208,35 +208,6 @@ func (r resolver) methods() {
 	}
 }
 
-func (r resolver) providers() error {
-	c := &r.SelfService.Methods.OIDC.Config
-	c.BaseRedirectURI = cmp.Or(c.BaseRedirectURI, r.Serve.Public.BaseURLRaw)
-	for i := range c.Providers {
-		p := &c.Providers[i]
-		p.Label = cmp.Or(p.Label, p.ID)
-		p.SubjectSource = cmp.Or(p.SubjectSource, "userinfo")
-		p.ClaimsSource = cmp.Or(p.ClaimsSource, "id_token")
-		p.PKCE = cmp.Or(p.PKCE, "auto")
-		p.AccountLinkingMode = cmp.Or(p.AccountLinkingMode, "confirm_with_existing_credential")
-		p.UpdateIdentityOnLogin = cmp.Or(p.UpdateIdentityOnLogin, "never")
-	}
-	return distinctProviders(c.Providers)
-}
-
-// distinctProviders refuses providers whose people could not be told apart. Somebody
-// is called by provider and subject with a colon in between, so that the subject "b:c"
-// of a provider "a" would be the subject "c" of a provider "a:b".
-func distinctProviders(all []OIDCProvider) error {
-	for i, p := range all {
-		for j, other := range all {
-			if i != j && (p.ID == other.ID || strings.HasPrefix(p.ID, other.ID+":")) {
-				return fmt.Errorf("selfservice.methods.oidc.config.providers: the ids %q and %q cannot be told apart in front of a subject", other.ID, p.ID)
-			}
-		}
-	}
-	return nil
-}
-
 func (r resolver) rest() {
 	r.Log.Format = cmp.Or(r.Log.Format, "text")
 	if r.Courier.SMTP.FromAddress == "" {

@@ -298,6 +298,7 @@ type Cardea struct {
 	Security      CardeaSecurity
 	WebAuthn      CardeaWebAuthn
 	Assurance     CardeaAssurance
+	Federation    CardeaFederation
 	Organizations []CardeaOrganization
 }
 

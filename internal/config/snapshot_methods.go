@@ -174,6 +174,36 @@ type OIDCProvider struct {
 	NetIDTokenOriginHeader     string
 	AccountLinkingMode         string // "confirm_with_existing_credential" or "automatic"
 	UpdateIdentityOnLogin      string // "never" or "automatic"
+	// Cardea is the entry of this id in cardea.federation.providers.
+	Cardea CardeaProvider
+}
+
+// CardeaFederation is what the contract cannot say about other providers.
+type CardeaFederation struct {
+	Order     string // in forms: "configured" or "id"
+	Providers []CardeaProvider
+}
+
+// CardeaProvider is what the contract cannot say about one of them.
+type CardeaProvider struct {
+	ID             string
+	Claims         []ClaimRule     // in place of a mapper; nil for none
+	Verified       []string        // claims with addresses, "email" or "phone_number"
+	Update         []AttributeRule // what a sign-in does to an attribute
+	TrustedDomains []string        // of addresses that it verifies; "*" for all
+}
+
+// ClaimRule fills an attribute ("traits.name.first") with the first claim of a list.
+type ClaimRule struct {
+	To   string
+	From []string
+}
+
+// AttributeRule is what a sign-in does to an attribute: Mode is "always", "if_empty"
+// or "never".
+type AttributeRule struct {
+	Attribute string
+	Mode      string
 }
 
 // B2BMethod lists organizations.

@@ -55,7 +55,6 @@ func providerGaps(l *layers) (found []Issue) {
 			"x": "this type of provider does not work yet", "dingtalk": "this type of provider does not work yet",
 			"netid": "this type of provider does not work yet", "fedcm-test": "this type of provider does not work yet",
 		},
-		".account_linking_mode": {"automatic": "an account is linked only when its owner proves that it is theirs"},
 	}
 	for _, leaf := range l.leaves("selfservice.methods.oidc.config.providers") {
 		value, _ := leaf.value.(string)

@@ -107,7 +107,11 @@ func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 	}
 	last := r.below(&nodes)
 	if r.kind.order != nil && !r.unsorted() {
-		ui.Sort(nodes, r.kind.order(s.KeyOrder()))
+		order := r.kind.order(s.KeyOrder())
+		if r.Cardea.Federation.Order == "configured" {
+			order.Kept = []ui.Group{ui.OIDC}
+		}
+		ui.Sort(nodes, order)
 	}
 	return append(nodes, last...), nil
 }

@@ -14,6 +14,9 @@ type SortOrder struct {
 	// Keys are prefixes of node ids in the order they are shown within a group.
 	// An id without a prefix here comes after those that have one.
 	Keys []string
+	// Kept are groups whose nodes of one rank stay in the order in which they were
+	// made; in others the value decides.
+	Kept []Group
 }
 
 // LoginOrder arranges a login form.
@@ -62,7 +65,7 @@ func SettingsOrder(traits []string) SortOrder {
 func Sort(nodes Nodes, order SortOrder) {
 	seats := make([]seat, len(nodes))
 	for i, n := range nodes {
-		seats[i] = seat{group: slices.Index(order.Groups, n.Group), key: order.keyPosition(n.ID()), node: n}
+		seats[i] = seat{group: slices.Index(order.Groups, n.Group), key: order.keyPosition(n.ID()), kept: slices.Contains(order.Kept, n.Group), node: n}
 	}
 	insertionSort(seats, func(a, b *seat) bool { return a.group < b.group })
 	insertionSort(seats, before)
@@ -74,6 +77,7 @@ func Sort(nodes Nodes, order SortOrder) {
 // seat is a node with its places in the order.
 type seat struct {
 	group, key int
+	kept       bool
 	node       Node
 }
 
@@ -97,6 +101,9 @@ func before(a, b *seat) bool {
 	}
 	if c := cmp.Compare(a.key, b.key); c != 0 {
 		return c < 0
+	}
+	if a.kept && b.kept {
+		return false
 	}
 	return compareValues(a.node.Value(), b.node.Value()) < 0
 }

@@ -10,7 +10,8 @@
 // (RFC 7636) or, where a provider does not do that, by a nonce (OpenID Connect Core,
 // section 3.1.2.1).
 //
-// Invariant: a link is made with an account in one of three ways: the account was
-// created by it, its owner is signed in and asked for it, or its owner has just
-// proved to be the one.
+// Invariant: a link is made with an account in one of four ways: the account was
+// created by it, its owner is signed in and asked for it, its owner has just proved to
+// be the one, or the operator trusts the provider with the address that both have
+// proved.
 package oidc

@@ -142,3 +142,46 @@ func TestALinkEndsWithTheFlowThatOffersIt(t *testing.T) {
 	other.goThrough("login", "acme", who)
 	other.wantNobody("after a sign-in elsewhere")
 }
+
+func TestTwoUnlinksAtOnceLeaveAWayIn(t *testing.T) {
+	for range 3 {
+		h := newHouse(t, "")
+		v := h.visitor(cardeatest.SPA)
+		v.goThrough("registration", "acme", claims{"sub": "ann", "email": "ann@cardea.test"})
+		f := v.start("settings", "")
+		v.comeBack(h.provider.Consent(v.choose(f, claims{"link": "beta"}), claims{"sub": "ann"}))
+		flows := map[string]*cardeatest.Flow{"acme": v.start("settings", ""), "beta": v.start("settings", "")}
+		begin, done := make(chan struct{}), make(chan int, len(flows))
+		for provider, f := range flows {
+			go func() {
+				<-begin
+				done <- f.Submit(claims{"unlink": provider}).Status
+			}()
+		}
+		close(begin)
+		good := 0
+		for range flows {
+			switch status := <-done; status {
+			case 200:
+				good++
+			case 400:
+			default:
+				t.Errorf("an unlink is answered with %d", status)
+			}
+		}
+		if good != 1 {
+			t.Errorf("%d of two unlinks went through", good)
+		}
+		ways := 0
+		for provider := range flows {
+			other := h.visitor(cardeatest.SPA)
+			other.goThrough("login", provider, claims{"sub": "ann"})
+			if other.client.WhoAmI().Status == 200 {
+				ways++
+			}
+		}
+		if ways != 1 {
+			t.Errorf("%d ways in are left", ways)
+		}
+	}
+}

@@ -135,7 +135,7 @@ func (m *Method) signIn(ctx context.Context, x *flow.Exec, a *arrival) (flow.Res
 // provider may be another than who left.
 func (m *Method) proved(ctx context.Context, x *flow.Exec, i *identity.Identity, a *arrival) (flow.Result, error) {
 	proof := flow.Proved{Identity: i, Method: a.evidence(), Fresh: true}
-	if a.provider.UpdateIdentityOnLogin == "automatic" {
+	if updates(a.provider) {
 		update, err := m.refresh(ctx, x, i, a)
 		if err != nil {
 			return nil, err

@@ -50,6 +50,9 @@ func (m *Method) output(ctx context.Context, a *arrival, i *identity.Identity) (
 	if err != nil {
 		return nil, err
 	}
+	if a.provider.Cardea.Claims != nil {
+		return declared(a.provider.Cardea, claims)
+	}
 	out, err := m.Map(ctx, a.provider.MapperURL, map[string]json.RawMessage{"claims": claims, "identity": account})
 	if err != nil {
 		return nil, at(stepMapper, "evaluation_failed", problem.Internal(fmt.Errorf("the mapper of the provider %q: %w", a.provider.ID, err)))
@@ -115,7 +118,7 @@ func (m *Method) refresh(ctx context.Context, x *flow.Exec, i *identity.Identity
 		if err != nil {
 			return err
 		}
-		raw, err := json.Marshal(overlay(traits, mapped.traits))
+		raw, err := json.Marshal(overlay(a.provider, "traits", traits, mapped.traits))
 		if err != nil {
 			return err
 		}
@@ -127,12 +130,13 @@ func (m *Method) refresh(ctx context.Context, x *flow.Exec, i *identity.Identity
 			return problem.Internal(fmt.Errorf("the provider's claims make traits of identity %s that its schema refuses", i.ID))
 		}
 		identity.Apply(i, *derived, x.Now, x.NewID)
-		public, admin := i.MetadataPublic, i.MetadataAdmin
-		if mapped.public != nil {
-			public = mapped.public
+		public, err := overlaid(a.provider, "metadata_public", i.MetadataPublic, mapped.public)
+		if err != nil {
+			return err
 		}
-		if mapped.admin != nil {
-			admin = mapped.admin
+		admin, err := overlaid(a.provider, "metadata_admin", i.MetadataAdmin, mapped.admin)
+		if err != nil {
+			return err
 		}
 		i.SetMetadata(public, admin)
 		i.Prove(mapped.verified, x.Now)
@@ -189,21 +193,4 @@ func isZero(v any) bool {
 		return len(v) == 0
 	}
 	return false
-}
-
-// overlay lays what a provider says over what is there.
-func overlay(under, over map[string]any) map[string]any {
-	out := maps.Clone(under)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for k, v := range over {
-		inner, ok := v.(map[string]any)
-		below, was := out[k].(map[string]any)
-		if ok && was {
-			v = overlay(below, inner)
-		}
-		out[k] = v
-	}
-	return out
 }

@@ -144,10 +144,11 @@ func (c *creation) findNamesake(ctx context.Context, x *flow.Exec) error {
 	return nil
 }
 
-// toLink asks for a proof that the namesake's account is theirs. What the provider
-// says about an address proves nothing here, whether it calls it verified or not.
+// toLink asks for a proof that the namesake's account is theirs. What a provider says
+// about an address proves nothing, whether it calls it verified or not, unless the
+// operator believes it.
 func (c *creation) toLink(x *flow.Exec, a *arrival) (flow.Result, error) {
-	if c.expected(x.Realm, a) {
+	if c.expected(x.Realm, a) || c.trusted(x, a) {
 		return c.welcome(x, a)
 	}
 	sealed, err := identity.SealLink(x.Vault(), c.namesake.ID, a.link(), a.tokens)

@@ -2,9 +2,11 @@ package cardea_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -246,6 +248,36 @@ func TestAChallengeSurvivesTheProofOfAnAddress(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAChallengeSurvivesALoginThatHasToWaitForAProof(t *testing.T) {
+	const config = `selfservice: {methods: {code: {enabled: true}}, flows: {verification: {enabled: true, use: code}, login: {after: {password: {hooks: [{hook: require_verified_address}]}}}}}`
+	withHydra(t, config, func(t *testing.T, h *hydra, s *cardeatest.Server, ann *cardeatest.Client) {
+		s.CreateIdentity(annsMail, cardeatest.Password)
+		password := map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password}
+		a := ann.Start("login", "login_challenge=held&return_to=https%3A%2F%2Fapp.cardea.test%2Finside").Submit(password)
+		if h.acceptance("held") != nil || ann.WhoAmI().Status != 401 {
+			t.Fatalf("nobody has proved anything: %d %s", a.Status, a.Body)
+		}
+		found := regexp.MustCompile(`verification\?flow=([0-9a-f-]{36})`).FindStringSubmatch(a.Location + string(a.Body))
+		if found == nil {
+			t.Fatalf("no verification was begun: %d %s %s", a.Status, a.Location, a.Body)
+		}
+		id := found[1]
+		ann.Do("POST", "/self-service/verification?flow="+id, map[string]any{"method": "code", "code": s.LastMail(annsMail).Code()})
+		proved := ann.Get("/self-service/verification/flows?id=" + id)
+		next := proved.Node("continue")
+		if next == nil {
+			t.Fatalf("the proof leads nowhere: %s", proved.Body)
+		}
+		to, err := url.Parse(fmt.Sprint(next.Attributes["href"]))
+		if err != nil || to.Path != "/self-service/login/browser" || to.Query().Get("login_challenge") != "held" || to.Query().Get("return_to") != "https://app.cardea.test/inside" {
+			t.Fatalf("the proof leads to %q", to)
+		}
+		if a := ann.Start("login", to.RawQuery).Submit(password); sentTo(a) != blessed("held") {
+			t.Errorf("answered %d to %q", a.Status, sentTo(a))
+		}
+	})
 }
 
 func TestANativeAppKeepsAChallengeThatNobodyAccepts(t *testing.T) {

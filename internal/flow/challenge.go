@@ -119,13 +119,16 @@ func (r *run) skipped(ctx context.Context) *Answer {
 }
 
 // stepUpQuery is what a sign-in with a second factor takes along.
-func (r *run) stepUpQuery() url.Values {
+func (r *run) stepUpQuery() url.Values { return r.flow.again() }
+
+// again is what another login has to be started with to lead where this flow leads.
+func (f *Flow) again() url.Values {
 	query := url.Values{}
-	if r.flow.ReturnTo != "" {
-		query.Set("return_to", r.flow.ReturnTo)
+	if f.ReturnTo != "" {
+		query.Set("return_to", f.ReturnTo)
 	}
-	if r.flow.Challenge != "" {
-		query.Set("login_challenge", r.flow.Challenge)
+	if f.Challenge != "" {
+		query.Set("login_challenge", f.Challenge)
 	}
 	return query
 }

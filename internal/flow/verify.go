@@ -133,6 +133,10 @@ func (r *run) inherit(origin *Flow, i *identity.Identity, s *session.Session) {
 		u.RawQuery = query.Encode()
 		f.ReturnTo, f.RequestURL = after, u.String()
 	}
+	if origin.Kind == Login && s == nil && origin.Challenge != "" && origin.Type == Browser {
+		// Nobody is signed in with the proof, so the login is begun once more.
+		f.ReturnTo = r.Public("self-service/login/browser", origin.again())
+	}
 }
 
 // write stores the verification in the transaction of the journey that began it.

@@ -60,13 +60,16 @@ func until(t *testing.T, what string, holds func() bool) {
 }
 
 // busyChild waits for a child that has been computing for a while.
-func busyChild(t *testing.T, parent int) (found stat) {
+func busyChild(t *testing.T, parent int, meanwhile ...func()) (found stat) {
 	t.Helper()
 	before := map[int]int{}
 	for _, s := range childrenOf(t, parent) {
 		before[s.pid] = s.ticks
 	}
 	until(t, "a child computes", func() bool {
+		for _, do := range meanwhile {
+			do()
+		}
 		for _, s := range childrenOf(t, parent) {
 			if s.ticks > before[s.pid]+20 {
 				found = s
@@ -155,7 +158,13 @@ func TestCloseAwaitsRunningEvaluationsAndReapsTheirChildren(t *testing.T) {
 	o.Timeout = 2 * time.Second
 	p := newPool(t, o)
 	running := evaluateInBackground(t, p, endless)
-	busyChild(t, os.Getpid())
+	busyChild(t, os.Getpid(), func() {
+		select {
+		case <-running: // over before it got a processor
+			running = evaluateInBackground(t, p, endless)
+		default:
+		}
+	})
 	p.Close()
 	noChildren(t)
 	if err := <-running; kindOf(err) != Timeout {

@@ -15,13 +15,17 @@ var extras = map[string]extra{
 	"signed-out":        {page: (*Pages).signedOut, here: ownLogin},
 	trialPath:           {page: (*Pages).trial, here: ownLogin},
 	"error":             {page: (*Pages).failure, here: ownErrors},
+	flow.UndoPath:       {page: (*Pages).undo, here: ownUndo},
 	"settings/sessions": {page: (*Pages).endSessions, here: ownSettings, posts: true},
 	"settings/data":     {page: (*Pages).export, here: exports},
 	"settings/delete":   {page: (*Pages).deletion, here: deletes, posts: true},
 	"preview":           {page: (*Pages).preview, here: develops},
 }
 
-func ownLogin(_ *Pages, set *flow.Setup) bool  { return set.SelfService.Flows.Login.UIBuiltIn }
+func ownLogin(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Login.UIBuiltIn }
+func ownUndo(_ *Pages, set *flow.Setup) bool {
+	return set.Cardea.Security.AddressUndo.UIURL == ""
+}
 func ownErrors(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Error.UIBuiltIn }
 func develops(p *Pages, set *flow.Setup) bool  { return set.Dev && ownLogin(p, set) }
 

@@ -365,6 +365,11 @@ type CardeaSecurity struct {
 	// StrictEnumeration closes every journey that could tell whether an account
 	// exists. The settings of the contract that it includes are switched on with it.
 	StrictEnumeration bool
+	// AddressUndo is how somebody gets an address back that was taken out of an account.
+	AddressUndo struct {
+		Lifespan time.Duration // of the link; 0 for none
+		UIURL    string        // the page that it leads to; "" for the built-in one
+	}
 	// SecondFactorGuesses bounds wrong guesses at the second factors of an account.
 	SecondFactorGuesses struct {
 		Max    int // 0 for any number

@@ -45,7 +45,7 @@ func kinds() []kind {
 	verificationCode := code("VerificationCode", "verification_code")
 	login := []field{to, code("LoginCode", "login_code"), link("LoginURL", "login_url"), about, request, transient, expires, oauth2}
 	registration := []field{to, code("RegistrationCode", "registration_code"), link("RegistrationURL", "registration_url"), request, transient, expires, oauth2}
-	changed := []field{to, about, {name: "ChangedAt", key: "changed_at"}, transient}
+	changed := []field{to, about, {name: "ChangedAt", key: "changed_at"}, link("UndoURL", "undo_url"), transient}
 	added := []field{to, about, {name: "AddedAt", key: "added_at"}, transient}
 	traits := field{name: "Traits", key: "traits", shape: asObject}
 	// The contract's names for a text message, where they differ from a mail's.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"maps"
 
+	"github.com/google/uuid"
+
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -45,7 +47,11 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 		return r.unacceptable(ctx, err)
 	}
 	if step.Method == "profile" {
-		c.Effects.Messages = append(c.Effects.Messages, r.notices(before, after)...)
+		notices := r.notices(before, after)
+		if c.Effects.Beside, err = r.undoable(notices, before, after); err != nil {
+			return r.forward(ctx, err)
+		}
+		c.Effects.Messages = append(c.Effects.Messages, notices...)
 	}
 	p, err := r.ready(ctx, r.flow, c.Effects)
 	if err != nil {
@@ -153,11 +159,11 @@ func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) (sto
 }
 
 // foresee applies the change to a copy: what the account was and what it will be.
-func (r *run) foresee(ctx context.Context, c Changed) (before, after *identity.Identity, err error) {
-	if before, err = r.store.Identity(ctx, r.Session.IdentityID); err != nil {
+func (r *run) foresee(ctx context.Context, id uuid.UUID, c Changed) (before, after *identity.Identity, err error) {
+	if before, err = r.store.Identity(ctx, id); err != nil {
 		return nil, nil, err
 	}
-	if after, err = r.store.Identity(ctx, r.Session.IdentityID); err != nil {
+	if after, err = r.store.Identity(ctx, id); err != nil {
 		return nil, nil, err
 	}
 	if c.Apply != nil {

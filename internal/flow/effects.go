@@ -23,6 +23,8 @@ type Effects struct {
 	Messages []Outgoing
 	// Verified are addresses whose owner has just proved them.
 	Verified []identity.Address
+	// Beside are one-time things that belong to no flow.
+	Beside []OneTime
 	// Noticed are addresses that a proof was just sent to.
 	Noticed []identity.Address
 }
@@ -245,6 +247,11 @@ func (p *prepared) write(tx Tx, now time.Time) error {
 			replace = tx.AddOneTimes
 		}
 		if err := replace(p.codes.Purpose, p.flow.ID.String(), p.oneTimes); err != nil {
+			return err
+		}
+	}
+	for _, o := range p.effects.Beside {
+		if err := tx.AddOneTimes(o.Purpose, o.Subject, []OneTime{o}); err != nil {
 			return err
 		}
 	}

@@ -100,7 +100,7 @@ func (r *run) signUpInactive(ctx context.Context, i *identity.Identity) *Answer 
 // in the order of the configuration. The result is what the change has become; an
 // answer ends the submission.
 func (r *run) settingsHooks(ctx context.Context, step *Step, c *Changed) (before, after *identity.Identity, a *Answer) {
-	before, after, err := r.foresee(ctx, *c)
+	before, after, err := r.foresee(ctx, r.Session.IdentityID, *c)
 	if err != nil {
 		return nil, nil, r.unacceptable(ctx, err)
 	}

@@ -189,16 +189,17 @@ func notPending(step *Step) Rejected {
 	return Rejected{Form: []ui.Message{ui.New(id)}, Soft: true}
 }
 
-// pendingNotices are the messages to the addresses that a waiting change takes away.
-func (r *run) pendingNotices(ctx context.Context, p *pending, derived *identity.Derived) ([]Outgoing, error) {
-	before, err := r.store.Identity(ctx, p.Identity)
+// pendingNotices are the messages to the addresses that a waiting change takes away,
+// and what their links lead to.
+func (r *run) pendingNotices(ctx context.Context, p *pending, derived *identity.Derived) ([]Outgoing, []OneTime, error) {
+	before, after, err := r.foresee(ctx, p.Identity, Changed{Apply: func(i *identity.Identity) error {
+		identity.Apply(i, *derived, r.now, r.newID)
+		return nil
+	}})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	after, err := r.store.Identity(ctx, p.Identity)
-	if err != nil {
-		return nil, err
-	}
-	identity.Apply(after, *derived, r.now, r.newID)
-	return r.notices(before, after), nil
+	notices := r.notices(before, after)
+	undo, err := r.undoable(notices, before, after)
+	return notices, undo, err
 }

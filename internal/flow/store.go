@@ -39,6 +39,8 @@ type Store interface {
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)
+	// PeekOneTime reads the payload of what ConsumeCode would use up.
+	PeekOneTime(ctx context.Context, purpose, subject string, key []byte, now time.Time) ([]byte, error)
 	// Spend marks something that proves itself as used, until a time at which it
 	// counts no more. It commits on its own; false when it was used before.
 	Spend(ctx context.Context, purpose string, key []byte, until time.Time) (bool, error)
@@ -57,6 +59,11 @@ type SideWriter interface {
 	ReplaceOneTimes(purpose, subject string, all []OneTime) error
 	// AddOneTimes stores these beside those that are there.
 	AddOneTimes(purpose, subject string, all []OneTime) error
+	// TakeOneTime uses a one-time thing up within the transaction; false when it does
+	// not count any more. DropOneTimesSince drops those that were stored at a moment or
+	// later.
+	TakeOneTime(purpose, subject string, key []byte, now time.Time) (bool, error)
+	DropOneTimesSince(purpose, subject string, since time.Time) error
 	// Enqueue puts a message into the outbox.
 	Enqueue(m Message) error
 	// MarkAddress notes that a proof was sent to a verifiable address, or that it

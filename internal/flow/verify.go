@@ -235,11 +235,11 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 		if derived, err = r.settle(ctx, waiting); err != nil {
 			return r.tooLate(ctx, step, before, err)
 		}
-		notices, err := r.pendingNotices(ctx, waiting, derived)
+		notices, undo, err := r.pendingNotices(ctx, waiting, derived)
 		if err != nil {
 			return r.forward(ctx, err)
 		}
-		result.Effects.Messages = append(result.Effects.Messages, notices...)
+		result.Effects.Messages, result.Effects.Beside = append(result.Effects.Messages, notices...), undo
 	}
 	p, err := r.ready(ctx, f, result.Effects)
 	if err != nil {

@@ -60,6 +60,9 @@ func (s *Server) table() []Route {
 	add(public, "GET", "/self-service/logout", "updateLogoutFlow", s.browserLogout)
 	add(public, "DELETE", "/self-service/logout/api", "performNativeLogout", s.nativeLogout)
 	add(public, "GET", "/self-service/errors", "getFlowError", s.getError)
+	add(public, "POST", "/self-service/undo", "undoAddressChange", s.engine(func(r *http.Request, v *flow.Visit) *flow.Answer {
+		return s.Engine.Undo(r.Context(), v)
+	}))
 	add(public, "GET", "/.well-known/change-password", "", s.changePassword)
 	add(public, "GET", "/.well-known/ory/webauthn.js", "getWebAuthnJavaScript", s.webauthnJS)
 	for _, sub := range []string{"/self-service/logout/browser", "/self-service/logout", "/self-service/logout/api", "/self-service/errors"} {
@@ -183,7 +186,8 @@ var (
 		"/self-service/recovery": true, "/self-service/verification": true,
 		"/self-service/methods/oidc/callback": true,
 		"/self-service/login/test":            true, "/self-service/logout/api": true, "/self-service/account": true,
-		"/sessions": true, "/recovery/code": true, "/recovery/link": true,
+		"/self-service/undo": true, // its token is no cookie: nobody sends it unawares
+		"/sessions":          true, "/recovery/code": true, "/recovery/link": true,
 		"/admin/recovery/code": true, "/admin/recovery/link": true,
 	}
 	ignoredBelow = []string{

@@ -52,6 +52,31 @@ var oneTimeTests = []test{
 			same(c, "after a right one", true, guess("bob", c.now()))
 		}
 	}},
+	{"what is taken in a transaction works once, and what came later can be dropped", func(c *Case) {
+		for _, key := range []string{"a", "b"} {
+			c.put(store.OneTime{Subject: "ann", Key: []byte(key)})
+		}
+		take := func(key string, at time.Time) (ok bool) {
+			c.ok(c.Tx(c.Context(), func(x *store.Tx) (err error) {
+				ok, err = x.TakeOneTime(purpose, "ann", []byte(key), at)
+				return err
+			}))
+			return ok
+		}
+		same(c, "another", false, take("x", c.now()))
+		same(c, "after its time", false, take("a", c.now().Add(time.Minute)))
+		same(c, "the first time", true, take("a", c.now()))
+		same(c, "the second time", false, take("a", c.now()))
+		drop := func(since time.Time) {
+			c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.DropOneTimesSince(purpose, "ann", since) }))
+		}
+		drop(c.now().Add(time.Second))
+		_, err := c.PeekOneTime(c.Context(), purpose, "ann", []byte("b"), c.now())
+		c.ok(err)
+		drop(c.now())
+		_, err = c.PeekOneTime(c.Context(), purpose, "ann", []byte("b"), c.now())
+		c.missing(err)
+	}},
 	{"of parallel guesses as many count as are allowed", func(c *Case) {
 		var allowed atomic.Int64
 		var wg sync.WaitGroup

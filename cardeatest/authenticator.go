@@ -14,11 +14,15 @@ import (
 )
 
 // Authenticator is a security key in software together with the browser in front of
-// it: ES256 keys, attestation "none", discoverable credentials, a signature counter.
+// it: ES256 keys, attestation "none" or "packed", discoverable credentials, a signature counter.
 // Change its fields to make it misbehave.
 type Authenticator struct {
 	// Origin is where the page is, as the browser tells.
 	Origin string
+	// CrossOrigin says that the page is in a frame of another one; TopOrigin, if not "",
+	// where that is.
+	CrossOrigin bool
+	TopOrigin   string
 	// RelyingParty is signed in place of the one that the options name; "" for that one.
 	RelyingParty string
 	// Count is the signature counter; Step is added to it with every answer. Zero for
@@ -28,6 +32,8 @@ type Authenticator struct {
 	Present, Verified, BackupEligible, BackedUp bool
 	// AAGUID is its model.
 	AAGUID [16]byte
+	// Maker vouches for new keys; nil for nobody.
+	Maker *Maker
 	// Silent authenticators do not tell the user handle.
 	Silent bool
 
@@ -116,11 +122,16 @@ func (a *Authenticator) Attest(k *SoftKey, options string) string {
 	o := a.options(options)
 	attested := slices.Concat(a.AAGUID[:], binary.BigEndian.AppendUint16(nil, uint16(len(k.ID))), k.ID, a.cose(k))
 	data := a.authenticatorData(o.RP.ID, 0x40, attested)
-	// The map {"fmt": "none", "attStmt": {}, "authData": data} in CBOR.
-	object := slices.Concat([]byte("\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x59"), binary.BigEndian.AppendUint16(nil, uint16(len(data))), data)
+	client := a.clientData("webauthn.create", o.Challenge)
+	// The map {"fmt": format, "attStmt": statement, "authData": data} in CBOR.
+	statement := []byte("\x64none\x67attStmt\xa0")
+	if a.Maker != nil {
+		statement = a.Maker.statement(a.t, data, client)
+	}
+	object := slices.Concat([]byte("\xa3\x63fmt"), statement, []byte("\x68authData"), cborBytes(data))
 	return a.answer(k, map[string]any{
 		"attestationObject": base64.RawURLEncoding.EncodeToString(object),
-		"clientDataJSON":    base64.RawURLEncoding.EncodeToString(a.clientData("webauthn.create", o.Challenge)),
+		"clientDataJSON":    base64.RawURLEncoding.EncodeToString(client),
 	})
 }
 
@@ -202,7 +213,11 @@ func (a *Authenticator) answer(k *SoftKey, response map[string]any) string {
 
 // clientData is what the browser adds (WebAuthn section 5.8.1).
 func (a *Authenticator) clientData(ceremony, challenge string) []byte {
-	raw, err := json.Marshal(map[string]any{"type": ceremony, "challenge": challenge, "origin": a.Origin, "crossOrigin": false})
+	said := map[string]any{"type": ceremony, "challenge": challenge, "origin": a.Origin, "crossOrigin": a.CrossOrigin}
+	if a.TopOrigin != "" {
+		said["topOrigin"] = a.TopOrigin
+	}
+	raw, err := json.Marshal(said)
 	if err != nil {
 		a.t.Fatal(err)
 	}

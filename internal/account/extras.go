@@ -23,9 +23,7 @@ var extras = map[string]extra{
 }
 
 func ownLogin(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Login.UIBuiltIn }
-func ownUndo(_ *Pages, set *flow.Setup) bool {
-	return set.Cardea.Security.AddressUndo.UIURL == ""
-}
+func ownUndo(_ *Pages, set *flow.Setup) bool   { return set.Cardea.Security.AddressUndo.UIURL == "" }
 func ownErrors(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Error.UIBuiltIn }
 func develops(p *Pages, set *flow.Setup) bool  { return set.Dev && ownLogin(p, set) }
 

@@ -380,6 +380,9 @@ type CardeaSecurity struct {
 // CardeaWebAuthn says which authenticators new keys may be made with.
 type CardeaWebAuthn struct {
 	AllowedAAGUIDs []string // UUIDs of models; empty: any
+	// AttestationRoots are where the certificates (PEM) of those are that vouch for
+	// authenticators: file://, http(s):// or base64://. Empty: nobody has to.
+	AttestationRoots []string
 }
 
 // Hook is one entry of a hook list. Config is the entry's "config" as JSON, for

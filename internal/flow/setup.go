@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -40,6 +41,8 @@ type Setup struct {
 	Keys *secret.Keyring
 	// Limits end sessions before their time.
 	Limits session.Limits
+	// AttestationRoots vouch for authenticators; nil when nobody has to.
+	AttestationRoots *x509.CertPool
 	// policy says who has to show two factors.
 	policy session.Policy
 	// vault seals what credentials keep: see Vault.
@@ -69,6 +72,9 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 		s.schemaURLs[ref.ID] = s.schemaURL(ref.ID)
 	}
 	var err error
+	if s.AttestationRoots, err = attestationRoots(ctx, snapshot.Cardea.WebAuthn.AttestationRoots, load); err != nil {
+		return nil, fmt.Errorf("cardea.webauthn.attestation_roots: %w", err)
+	}
 	if s.organizations, err = organizations(snapshot); err != nil {
 		return nil, err
 	}

@@ -66,3 +66,14 @@ func compile(t testing.TB, more ...string) *flow.Setup {
 	}
 	return setup
 }
+
+func TestAttestationRootsHaveToBeCertificates(t *testing.T) {
+	snapshot := *compile(t).Snapshot
+	snapshot.Cardea.WebAuthn.AttestationRoots = []string{"base64://bm90aGluZw=="}
+	load := func(_ context.Context, address string) ([]byte, error) {
+		return base64.StdEncoding.DecodeString(strings.TrimPrefix(address, "base64://"))
+	}
+	if _, err := flow.Compile(t.Context(), &snapshot, load); err == nil || !strings.Contains(err.Error(), "cardea.webauthn.attestation_roots") {
+		t.Errorf("compiled: %v", err)
+	}
+}

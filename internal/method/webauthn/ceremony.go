@@ -68,6 +68,9 @@ func (p *party) enroll(ctx context.Context, x *flow.Exec, f facts, text string) 
 	if err != nil {
 		return deny(unverified()) // every error is about the answer
 	}
+	if !p.vouched(parsed.Response.AttestationObject, x.Now) {
+		return deny(generic("Nobody who is trusted here vouches for this key."))
+	}
 	if !p.permits(made.Authenticator.AAGUID) {
 		return deny(generic("Keys of this model are not accepted here."))
 	}

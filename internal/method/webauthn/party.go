@@ -1,6 +1,7 @@
 package webauthn
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -29,7 +30,8 @@ const challengeSize = 32
 // party is the relying party of one method, as it is configured.
 type party struct {
 	lib     *gowebauthn.WebAuthn
-	allowed []string // models; empty: any
+	allowed []string       // models; empty: any
+	roots   *x509.CertPool // that have to vouch for new keys; nil: nobody has to
 }
 
 // keyParty is the relying party of security keys.
@@ -75,8 +77,8 @@ func newParty(s *flow.Setup, rp config.RelyingParty, c gowebauthn.Config) (*part
 	if c.Timeouts == (gowebauthn.TimeoutsConfig{}) {
 		c.Timeouts = gowebauthn.TimeoutsConfig{Registration: timeout(0), Login: timeout(0)}
 	}
-	p := &party{allowed: s.Cardea.WebAuthn.AllowedAAGUIDs}
-	if len(p.allowed) > 0 && (c.AttestationPreference == "" || c.AttestationPreference == protocol.PreferNoAttestation) {
+	p := &party{allowed: s.Cardea.WebAuthn.AllowedAAGUIDs, roots: s.AttestationRoots}
+	if (len(p.allowed) > 0 || p.roots != nil) && (c.AttestationPreference == "" || c.AttestationPreference == protocol.PreferNoAttestation) {
 		c.AttestationPreference = protocol.PreferDirectAttestation // else browsers hide the model
 	}
 	lib, err := gowebauthn.New(&c)
@@ -95,6 +97,37 @@ func (p *party) permits(aaguid []byte) bool {
 	}
 	model, err := uuid.FromBytes(aaguid)
 	return err == nil && slices.ContainsFunc(p.allowed, func(a string) bool { return strings.EqualFold(a, model.String()) })
+}
+
+// vouched says whether a new key comes with a chain of certificates, of which the first
+// signed it, that ends at one of the roots (WebAuthn section 7.1, steps 23 and 24). That
+// the statement is right was verified before; here it is asked who made it.
+func (p *party) vouched(attestation protocol.AttestationObject, now time.Time) bool {
+	if p.roots == nil {
+		return true
+	}
+	chain, _ := attestation.AttStatement["x5c"].([]any)
+	var leaf *x509.Certificate
+	others := x509.NewCertPool()
+	for n, raw := range chain {
+		der, _ := raw.([]byte)
+		certificate, err := x509.ParseCertificate(der)
+		switch {
+		case err != nil:
+			return false
+		case n == 0:
+			leaf = certificate
+		default:
+			others.AddCert(certificate)
+		}
+	}
+	if leaf == nil {
+		return false // nobody, or the key itself
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{
+		Roots: p.roots, Intermediates: others, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	return err == nil
 }
 
 // offer begins the ceremony that makes a key (section 7.1).

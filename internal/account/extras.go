@@ -22,7 +22,7 @@ var extras = map[string]extra{
 	"preview":           {page: (*Pages).preview, here: develops},
 }
 
-func ownLogin(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Login.UIBuiltIn }
+func ownLogin(_ *Pages, set *flow.Setup) bool  { return set.SelfService.Flows.Login.UIBuiltIn }
 func ownUndo(_ *Pages, set *flow.Setup) bool   { return set.Cardea.Security.AddressUndo.UIURL == "" }
 func ownErrors(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Error.UIBuiltIn }
 func develops(p *Pages, set *flow.Setup) bool  { return set.Dev && ownLogin(p, set) }

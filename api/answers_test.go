@@ -43,6 +43,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Run("recoveries handed out", func(t *testing.T) { operator(t, d).recoveries() })
 	t.Run("sessions of others", func(t *testing.T) { operator(t, d).sessions() })
 	t.Run("organizations", func(t *testing.T) { operator(t, d).organizations() })
+	t.Run("addresses brought back", func(t *testing.T) {
+		for _, kind := range cardeatest.Kinds {
+			caller{t, d, cardeatest.New(t, cardeatest.Options{Config: noticing}), kind}.undo()
+		}
+	})
 	t.Run("providers tried out", func(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: trying})
 		admin{t, d, s, s.Client(cardeatest.Native)}.trials()
@@ -123,6 +128,43 @@ func (c caller) ownSessions(p *cardeatest.Client) {
 	c.d.check(c.T, "listMySessions", stranger.Get("/sessions"), 401)
 	c.d.check(c.T, "disableMyOtherSessions", stranger.Do("DELETE", "/sessions", nil), 401)
 	c.d.check(c.T, "disableMySession", stranger.Do("DELETE", "/sessions/"+nobody, nil), 401)
+}
+
+// noticing tells people about changes of their address.
+const noticing = `selfservice: {flows: {verification: {enabled: true}, settings: {after: {profile: {hooks: [{hook: notify_previous_addresses}]}}}}}`
+
+// undo brings an address back that was changed, and tries it twice.
+func (c caller) undo() {
+	c.Helper()
+	p := c.server.Client(c.kind)
+	p.SignUp("ann@cardea.test", cardeatest.Password)
+	proof := c.mailed("ann@cardea.test")
+	a := c.server.Client(cardeatest.Native).Do("POST", "/self-service/verification?flow="+proof.Get("flow"),
+		fields{"method": "code", "code": c.server.LastMail("ann@cardea.test").Code()})
+	if a.Text("state") != "passed_challenge" {
+		c.Fatalf("prove the address: %d %s", a.Status, a.Body)
+	}
+	if a := p.Start("settings", "").Submit(fields{"method": "profile", "traits.email": "new@cardea.test"}); a.Status >= 400 {
+		c.Fatalf("change the address: %d %s", a.Status, a.Body)
+	}
+	token := c.mailed("ann@cardea.test").Get("token")
+	body := any(fields{"token": token})
+	if c.kind == cardeatest.Browser {
+		body = url.Values{"token": {token}}
+	}
+	for _, status := range []int{c.pick(303, 200), c.pick(303, 410)} {
+		c.d.check(c.T, "undoAddressChange", c.server.Client(c.kind).Do("POST", "/self-service/undo", body), status)
+	}
+}
+
+// mailed is what the link of the last message to an address carries.
+func (c caller) mailed(to string) url.Values {
+	c.Helper()
+	link, err := url.Parse(c.server.LastMail(to).Link())
+	if err != nil {
+		c.Fatal(err)
+	}
+	return link.Query()
 }
 
 // account takes somebody's data along and deletes the account.

@@ -144,22 +144,21 @@ func (s *Server) mux(scope Scope) http.Handler {
 	}
 	if scope == public && s.pages != nil {
 		mux.HandleFunc("GET /", s.page)
-		mux.HandleFunc("POST /", s.page)
+		// By name: a pattern for all would be offered wherever a method is not allowed.
+		for _, path := range s.pages.TakeForms() {
+			mux.HandleFunc("POST "+path, s.page)
+		}
 	}
 	return mux
 }
 
 // page serves what no route claims: a page, or nothing.
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case s.pages.Claims(s.compiled.Load().Setup, r):
-		s.pages.ServeHTTP(w, r)
-	case r.Method == http.MethodPost:
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-	default:
+	if !s.pages.Claims(s.compiled.Load().Setup, r) {
 		notFound(w, r)
+		return
 	}
+	s.pages.ServeHTTP(w, r)
 }
 
 // class says how the anti-CSRF middleware treats a path (section 8.3 of the

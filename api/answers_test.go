@@ -275,6 +275,7 @@ func (c caller) errors() {
 func (c caller) service() {
 	c.Helper()
 	p := c.server.Client(c.kind)
+	c.d.check(c.T, "getSessionKeys", p.Get("/.well-known/cardea/jwks.json"), 200)
 	c.d.check(c.T, "getWebAuthnJavaScript", p.Get("/.well-known/ory/webauthn.js"), 200)
 	c.d.check(c.T, "listIdentitySchemas", p.Get("/schemas"), 200)
 	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/default"), 200)

@@ -52,6 +52,9 @@ func (s *Server) Client(k Kind) *Client {
 	return c
 }
 
+// Jar holds the client's cookies; nil for a native client.
+func (c *Client) Jar() http.CookieJar { return c.http.Jar }
+
 // Answer is what the server said.
 type Answer struct {
 	Status   int

@@ -150,13 +150,13 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})
-	templates := &tokenizers{load: a.load, pool: a.jsonnet}
+	templates := &tokenizers{load: a.load, pool: a.jsonnet, clock: o.Clock, log: o.Log}
 	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
 		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier:   mail,
-		Tokenizer: templates.find, WebAuthnJS: script,
+		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
 		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
 	if a.pages, err = account.New(account.Options{Journeys: a.wire, Self: a.wire, Catalogue: words, Mailbox: mailbox{mail}, Log: o.Log}); err != nil {

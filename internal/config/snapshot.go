@@ -140,7 +140,7 @@ type Tokenizer struct {
 
 // TokenizerTemplate describes one kind of token.
 type TokenizerTemplate struct {
-	TTL             time.Duration // 0 when not configured: such tokens are expired when issued
+	TTL             time.Duration // 0: session.DefaultTTL
 	ClaimsMapperURL string
 	JWKSURL         string
 	SubjectSource   string // "id" or "external_id"

@@ -64,6 +64,7 @@ func (s *Server) table() []Route {
 		return s.Engine.Undo(r.Context(), v)
 	}))
 	add(public, "GET", "/.well-known/change-password", "", s.changePassword)
+	add(public, "GET", jwksPath, "getSessionKeys", s.jwks)
 	add(public, "GET", "/.well-known/ory/webauthn.js", "getWebAuthnJavaScript", s.webauthnJS)
 	for _, sub := range []string{"/self-service/logout/browser", "/self-service/logout", "/self-service/logout/api", "/self-service/errors"} {
 		free("", "/admin"+sub, "", s.toPublic)
@@ -173,7 +174,7 @@ const (
 
 // disabledPaths have nothing to do with browsers.
 var disabledPaths = map[string]bool{
-	"/health/alive": true, "/health/ready": true, "/version": true, "/metrics/prometheus": true,
+	jwksPath: true, "/health/alive": true, "/health/ready": true, "/version": true, "/metrics/prometheus": true,
 }
 
 // ignoredPaths are exempt one by one, ignoredBelow with everything below them.

@@ -39,6 +39,8 @@ type Options struct {
 	Ready   func(context.Context) error // nil when requests can be served
 	// Tokenizer gives the tokenizer of a template.
 	Tokenizer func(ctx context.Context, set *flow.Setup, template string) (*session.Tokenizer, error)
+	// PublicKeys is the JSON Web Key Set with which those tokens can be checked.
+	PublicKeys func(ctx context.Context, set *flow.Setup) ([]byte, error)
 	// WebAuthnJS is the script that forms with security keys and passkeys name.
 	WebAuthnJS []byte
 	Metrics    http.Handler // nil for none

@@ -5,9 +5,11 @@
 package jose
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -45,25 +47,53 @@ func FirstKey(set []byte) (*Key, error) {
 	if _, ok := signing[key.Algorithm]; !ok {
 		return nil, fmt.Errorf("the first key names no algorithm that signs: its alg is %q", key.Algorithm)
 	}
-	if !key.Valid() || key.IsPublic() {
+	// The library judges no symmetric keys.
+	secret, symmetric := key.Key.([]byte)
+	if symmetric && len(secret) == 0 || !symmetric && (!key.Valid() || key.IsPublic()) {
 		return nil, errors.New("the first key is not a valid private or symmetric key")
 	}
-	return &Key{key: key}, nil
+	if err := fits(key); err != nil {
+		return nil, fmt.Errorf("the first key: %w", err)
+	}
+	return &Key{key: named(key)}, nil
 }
 
-// PublicSet gives the public halves of a key set for those who check tokens.
-// Symmetric keys have none and are left out.
-func PublicSet(set []byte) ([]jose.JSONWebKey, error) {
+// fits says whether a key can be used with the algorithm that it names.
+func fits(key jose.JSONWebKey) error {
+	_, err := jose.NewSigner(jose.SigningKey{Algorithm: signing[key.Algorithm], Key: key.Key}, nil)
+	return err
+}
+
+// named gives an asymmetric key without an id its thumbprint (RFC 7638), so that those
+// who check tokens find the key of each while keys change.
+func named(key jose.JSONWebKey) jose.JSONWebKey {
+	if _, symmetric := key.Key.([]byte); symmetric || key.KeyID != "" {
+		return key
+	}
+	if sum, err := key.Thumbprint(crypto.SHA256); err == nil {
+		key.KeyID = base64.RawURLEncoding.EncodeToString(sum)
+	}
+	return key
+}
+
+// PublicSet gives the public halves of a key set for those who check tokens, each as
+// JSON. Symmetric keys have none and are left out, and so are keys for encryption.
+func PublicSet(set []byte) ([]json.RawMessage, error) {
 	var keys jose.JSONWebKeySet
 	if err := json.Unmarshal(set, &keys); err != nil {
 		return nil, fmt.Errorf("read the key set: %w", err)
 	}
-	var public []jose.JSONWebKey
+	var public []json.RawMessage
 	for _, k := range keys.Keys {
-		if _, symmetric := k.Key.([]byte); symmetric {
+		half := named(k.Public()) // invalid for symmetric keys
+		if !half.Valid() || !half.IsPublic() || k.Use == "enc" {
 			continue
 		}
-		public = append(public, k.Public())
+		raw, err := half.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("write a public key: %w", err)
+		}
+		public = append(public, raw)
 	}
 	return public, nil
 }

@@ -66,6 +66,8 @@ type SideWriter interface {
 	DropOneTimesSince(purpose, subject string, since time.Time) error
 	// Enqueue puts a message into the outbox.
 	Enqueue(m Message) error
+	// Dispatch writes an errand, to be run after the transaction.
+	Dispatch(e Errand) error
 	// MarkAddress notes that a proof was sent to a verifiable address, or that it
 	// was given. An address that nobody has is no error.
 	MarkAddress(a identity.Address, status identity.AddressStatus, now time.Time) error
@@ -75,9 +77,9 @@ type SideWriter interface {
 type IdentityWriter interface {
 	Identity(id uuid.UUID) (*identity.Identity, error) // with credentials and addresses; ErrNotFound
 	CreateIdentity(i *identity.Identity) error         // *problem.ConflictError when a unique value is taken
-	// TryIdentity does the work of CreateIdentity; nothing of it stays unless keep is
-	// set. How many statements run does not depend on keep.
-	TryIdentity(i *identity.Identity, keep bool) error
+	// TryIdentity does the work of CreateIdentity, and writes errands about it; nothing
+	// of it stays unless keep is set. How many statements run does not depend on keep.
+	TryIdentity(i *identity.Identity, keep bool, errands ...Errand) error
 	UpdateIdentity(i *identity.Identity) error // replaces row, credentials and addresses; ErrNotFound, *problem.ConflictError
 }
 

@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +52,23 @@ func (x *Tx) UpdateIdentity(i *identity.Identity) error {
 	if err := x.updateAddresses(i, old); err != nil {
 		return err
 	}
-	return x.updateSearch(i)
+	if err := x.updateSearch(i); err != nil || !x.witnessed(IdentityUpdated) || sameIdentity(i, old) {
+		return err
+	}
+	return x.report(Change{Type: IdentityUpdated, Identity: i, Before: old})
+}
+
+// sameIdentity says whether nothing has changed that anybody but the store would
+// notice: the level that an identity can reach follows from its credentials.
+func sameIdentity(a, b *identity.Identity) bool {
+	return a.ExternalID == b.ExternalID && a.SchemaID == b.SchemaID && a.State == b.State && bytes.Equal(a.Traits, b.Traits) &&
+		bytes.Equal(a.MetadataPublic, b.MetadataPublic) && bytes.Equal(a.MetadataAdmin, b.MetadataAdmin) &&
+		(a.OrganizationID == nil) == (b.OrganizationID == nil) && (a.OrganizationID == nil || *a.OrganizationID == *b.OrganizationID) &&
+		(a.Credentials == nil || maps.EqualFunc(a.Credentials, b.Credentials, func(c, d identity.Credential) bool {
+			return sameCredential(c, d) && slices.Equal(slices.Sorted(slices.Values(c.Identifiers)), slices.Sorted(slices.Values(d.Identifiers)))
+		})) &&
+		slices.EqualFunc(a.VerifiableAddresses, b.VerifiableAddresses, func(c, d identity.VerifiableAddress) bool { return c.ID == d.ID && sameVerifiable(c, d) }) &&
+		slices.EqualFunc(a.RecoveryAddresses, b.RecoveryAddresses, func(c, d identity.RecoveryAddress) bool { return c.ID == d.ID && sameRecovery(c, d) })
 }
 
 func (x *Tx) updateRow(i *identity.Identity) error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -24,14 +25,19 @@ func (x *Tx) CreateIdentity(i *identity.Identity) error {
 	return x.createOne(i)
 }
 
-// TryIdentity does the work of CreateIdentity; nothing of it stays unless keep is
-// set. How many statements run does not depend on keep.
-func (x *Tx) TryIdentity(i *identity.Identity, keep bool) error {
+// TryIdentity does the work of CreateIdentity, and writes errands about it; nothing
+// of it stays unless keep is set. How many statements run does not depend on keep.
+func (x *Tx) TryIdentity(i *identity.Identity, keep bool, errands ...flow.Errand) error {
 	if _, err := x.c.exec("SAVEPOINT identity"); err != nil {
 		return err
 	}
 	if err := x.createOne(i); err != nil {
 		return err
+	}
+	for _, e := range errands {
+		if err := x.Dispatch(e); err != nil {
+			return err
+		}
 	}
 	end := "ROLLBACK TO SAVEPOINT identity"
 	if keep {
@@ -94,7 +100,15 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 	if err := x.insertSearch(traits, ends); err != nil {
 		return "", err
 	}
-	return "", x.settleSearch(list...)
+	if err := x.settleSearch(list...); err != nil {
+		return "", err
+	}
+	for _, i := range list {
+		if err := x.report(Change{Type: IdentityCreated, Identity: i}); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
 }
 
 // insertNew inserts rows and says whether a unique value kept one of them out.
@@ -216,13 +230,23 @@ func (x *Tx) recoveryRows(owner uuid.UUID, list []identity.RecoveryAddress) (arg
 // DeleteIdentity removes an identity and all that hangs on it: credentials,
 // addresses, sessions and flows. ErrNotFound when there is none.
 func (x *Tx) DeleteIdentity(id uuid.UUID) error {
+	var was *identity.Identity
+	if x.witnessed(IdentityDeleted) {
+		var err error
+		if was, err = x.Identity(id); err != nil {
+			return err
+		}
+	}
 	if _, err := x.c.exec("DELETE FROM flows WHERE tenant = ? AND identity_id = ?", x.tenant, idBytes(id)); err != nil {
 		return err
 	}
 	if err := x.tellOver(session.IdentityDeleted, id); err != nil {
 		return err
 	}
-	return touched(x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(id)))
+	if err := touched(x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(id))); err != nil {
+		return err
+	}
+	return x.report(Change{Type: IdentityDeleted, Identity: was})
 }
 
 // CreateIdentity stores an identity in a transaction of its own.

@@ -71,9 +71,20 @@ func (x *Tx) MarkAddress(a identity.Address, status identity.AddressStatus, now 
 		return err
 	}
 	if status == identity.AddressCompleted {
-		_, err := x.c.exec("UPDATE verifiable_addresses SET status = ?, verified = 1, verified_at = COALESCE(verified_at, ?), updated_at = ? "+
+		before, err := x.unprovedOwner(a.Via, a.Value)
+		if err != nil {
+			return err
+		}
+		_, err = x.c.exec("UPDATE verifiable_addresses SET status = ?, verified = 1, verified_at = COALESCE(verified_at, ?), updated_at = ? "+
 			"WHERE tenant = ? AND via = ? AND value = ?", string(status), micros(now), micros(now), x.tenant, string(a.Via), a.Value)
-		return err
+		if err != nil || before == nil {
+			return err
+		}
+		after, err := x.Identity(before.ID)
+		if err != nil {
+			return err
+		}
+		return x.report(Change{Type: IdentityUpdated, Identity: after, Before: before})
 	}
 	_, err := x.c.exec("UPDATE verifiable_addresses SET status = ?, updated_at = ? WHERE tenant = ? AND via = ? AND value = ? AND verified = 0",
 		string(status), micros(now), x.tenant, string(a.Via), a.Value)

@@ -13,6 +13,7 @@ import (
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/problem"
 	"cardea/internal/session"
 )
 
@@ -30,6 +31,8 @@ func many(t *testing.T, db *DB) {
 		"INSERT INTO sessions (tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, expires_at, last_used_at, created_at, updated_at) SELECT 1, " + id + ", " + id + ", 1, 'aal1', '[]', i, i, i, i, i, i FROM n",
 		"INSERT INTO flows (tenant, id, kind, type, state, issued_at, expires_at, created_at, updated_at, request_url, identity_id) SELECT 1, " + id + ", 'login', 'browser', 's', i, i, i, i, '', " + id + " FROM n",
 		"INSERT INTO messages (tenant, id, template, channel, recipient, status, sealed, next_at, created_at, updated_at) SELECT 1, " + id + ", 't', 'email', 'u' || i, CASE i % 4 WHEN 0 THEN 'queued' WHEN 1 THEN 'processing' WHEN 2 THEN 'abandoned' ELSE 'sent' END, x'00', i, i, i FROM n",
+		"INSERT INTO errands (tenant, id, event, kind, target, type, subject, seq, status, sealed, created_at, updated_at, died_at) SELECT 1, " + id + ", " + id + ", 'event', 't', 'a', " + id + ", i, CASE i % 2 WHEN 0 THEN 'waiting' ELSE 'dead' END, x'00', i, i, CASE i % 2 WHEN 0 THEN NULL ELSE i END FROM n",
+		"INSERT INTO errand_lanes (tenant, target, subject, last_seq, next_at) SELECT 1, 't', " + id + ", 1, i FROM n",
 		"INSERT INTO session_tokens (tenant, hash, session_id, created_at) SELECT 1, " + id + ", " + id + ", i FROM n",
 	} {
 		if err := db.writes.write(t.Context(), func(c conn) error { _, err := c.exec(count + fill); return err }); err != nil {
@@ -152,6 +155,20 @@ func recordAll(t *testing.T, db *DB) []string {
 		db.System().FinishMessage(ctx, lease, MessageOutcome{Status: MessageSent, Now: start}))
 	_, requeueErr := tenant.RequeueMessage(ctx, message.ID, start)
 	run(requeueErr)
+	errand := flow.Errand{ID: uuid.New(), Target: "t", Sealed: []byte{1}, CreatedAt: start}
+	run(tenant.DispatchAll(ctx, []flow.Errand{errand, {ID: uuid.New(), Target: "t", Sealed: []byte{1}, CreatedAt: start}}))
+	for range 2 {
+		errands, claimErr := db.System().ClaimErrands(ctx, "h", start, start, 10, []string{"u"})
+		run(claimErr)
+		for _, o := range []ErrandOutcome{{Now: start, NextAt: start}, {Now: start, Dead: true}, {Now: start, Delivered: true}} {
+			run(db.System().FinishErrand(ctx, errands[0].ErrandLease, o))
+		}
+		_, renewErr := db.System().RenewErrand(ctx, errands[0].ErrandLease, start)
+		run(renewErr)
+	}
+	_, replayErr := tenant.ReplayErrand(ctx, errand.ID, start)
+	_, errandSweepErr := db.System().SweepErrands(ctx, start, 10)
+	run(ignoreMissing(replayErr), errandSweepErr)
 	_, _, sweepErr := db.System().Sweep(ctx, time.Unix(0, 0), 10)
 	run(tenant.Tx(ctx, func(x *Tx) error {
 		return errors.Join(x.MakeRoom(i.ID, session.Limits{Concurrent: 1, Idle: 1, Absolute: 1}, start), x.displace([]uuid.UUID{s.ID}, start))
@@ -233,6 +250,16 @@ func reads(t *testing.T, db *DB) (texts []string) {
 			}
 		}
 	}
+	for _, f := range []ErrandFilter{{}, {Status: "dead"}} {
+		for _, f.BeforeCreatedAt = range []time.Time{{}, start} {
+			f.Limit = 10
+			if _, err := tenant.Errands(ctx, f); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, _ = tenant.Errand(ctx, id)
+	_, _ = db.System().NextErrand(ctx)
 	_, _ = tenant.Message(ctx, id)
 	_, _ = tenant.APIKeyByHash(ctx, []byte("x"))
 	_, _ = tenant.SearchStamp(ctx, "s")
@@ -325,4 +352,11 @@ func TestOperationsTakeFewStatements(t *testing.T) {
 			t.Errorf("%s took %d statements, want at most %d", op.name, n, op.most)
 		}
 	}
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, problem.ErrNotFound) {
+		return nil
+	}
+	return err
 }

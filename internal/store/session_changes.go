@@ -68,7 +68,10 @@ func (x *Tx) tellOf(reason session.EndReason, where string, args ...any) error {
 	_, err := x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
 		"SELECT tenant, ?, ?, id, identity_id, ? FROM sessions WHERE "+where,
 		append([]any{at, idBytes(batch), string(reason)}, args...)...)
-	return err
+	if err != nil {
+		return err
+	}
+	return x.reportEnded(reason, where, args...)
 }
 
 // tellOwner is tell for all sessions of whoever has an address. Nobody has to have

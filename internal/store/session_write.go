@@ -35,10 +35,15 @@ func (x *Tx) CreateSession(s *session.Session, tokenHash []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := x.createDevices(s); err != nil || tokenHash == nil {
+	if err := x.createDevices(s); err != nil {
 		return err
 	}
-	return x.AddToken(s.ID, tokenHash)
+	if tokenHash != nil {
+		if err := x.AddToken(s.ID, tokenHash); err != nil {
+			return err
+		}
+	}
+	return x.report(Change{Type: SessionCreated, Session: s})
 }
 
 func (x *Tx) createDevices(s *session.Session) error {

@@ -152,8 +152,9 @@ func (db *DB) System() *System { return &System{db: db} }
 
 // Tenant reads and writes the rows of one tenant.
 type Tenant struct {
-	db *DB
-	id int64
+	db      *DB
+	id      int64
+	witness Witness // nil for none
 }
 
 // System works across tenants. For package task alone.
@@ -163,10 +164,13 @@ type System struct{ db *DB }
 // After an error other than *problem.ConflictError of CreateIdentity the
 // function must return it.
 type Tx struct {
-	db     *DB
-	tenant int64
-	c      conn
-	told   told
+	db      *DB
+	tenant  int64
+	c       conn
+	told    told
+	witness Witness // nil for none
+
+	dispatched bool // errands were written
 }
 
 // Tx runs fn in a transaction: all of its writes happen, or none. fn does nothing
@@ -180,11 +184,15 @@ func (t *Tenant) Tx(ctx context.Context, fn func(*Tx) error) error {
 // tx is Tx with one of the ways to write.
 func (t *Tenant) tx(ctx context.Context, write func(context.Context, func(conn) error) error, fn func(*Tx) error) error {
 	var told told
+	dispatched := false
 	err := write(ctx, func(c conn) error {
-		x := &Tx{db: t.db, tenant: t.id, c: c}
-		defer func() { told = x.told }()
+		x := &Tx{db: t.db, tenant: t.id, c: c, witness: t.witness}
+		defer func() { told, dispatched = x.told, x.dispatched }()
 		return fn(x)
 	})
+	if err == nil && dispatched && t.witness != nil {
+		t.witness.Dispatched()
+	}
 	return t.settle(ctx, told, err)
 }
 

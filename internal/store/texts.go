@@ -17,6 +17,7 @@ type texts struct {
 
 	sweeps       []string // DELETE statements of the janitor
 	messageSweep string
+	deadErrands  string // the same for errands that were given up
 }
 
 // Columns in the order of the functions that scan or write them.
@@ -63,6 +64,7 @@ func newTexts(d *dialect) *texts {
 	t.sessionByToken = "SELECT " + sessionColumns + ", " + devices + ", " + identityColumns + addresses +
 		" FROM session_tokens t JOIN sessions s ON s.tenant = t.tenant AND s.id = t.session_id" +
 		" JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id WHERE t.tenant = ? AND t.hash = ?"
+	t.deadErrands = "DELETE FROM errands WHERE " + d.some("errands", "tenant, id", "died_at < ?")
 	t.inserters(d)
 	t.messageSweep = "DELETE FROM messages WHERE " + d.some("messages", "tenant, id", "status = ? AND next_at < ?")
 	for _, e := range expiring {

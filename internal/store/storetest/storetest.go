@@ -59,6 +59,7 @@ func Run(t *testing.T, open Open) {
 		{"one-time things", oneTimeTests},
 		{"journeys", journeyTests},
 		{"messages", messageTests},
+		{"errands", errandTests},
 		{"searching", searchTests},
 		{"API keys", apiKeyTests},
 		{"organizations", organizationTests},
@@ -70,7 +71,7 @@ func Run(t *testing.T, open Open) {
 		})
 	}
 	t.Run("background jobs", func(t *testing.T) {
-		for _, c := range slices.Concat(systemTests, outboxTests, orderTests) {
+		for _, c := range slices.Concat(systemTests, outboxTests, orderTests, errandRunTests) {
 			t.Run(c.name, func(t *testing.T) {
 				now := clock.NewFake(Start)
 				db, _ := open(t, now)
@@ -122,15 +123,17 @@ type rows struct {
 	Identities []*identity.Identity
 	Sessions   []*session.Session
 	Messages   []store.Message
+	Errands    []store.Errand
 }
 
 func snapshot(t *testing.T, tenant *store.Tenant) (r rows) {
 	t.Helper()
-	var err, err2, err3 error
+	var err, err2, err3, err4 error
 	r.Identities, err = tenant.Identities(t.Context(), store.IdentityFilter{Limit: 1000, Credentials: true})
 	r.Sessions, err2 = tenant.Sessions(t.Context(), store.SessionFilter{Limit: 1000, Expand: store.WithAddresses})
 	r.Messages, err3 = tenant.Messages(t.Context(), store.MessageFilter{Limit: 1000})
-	if err := errors.Join(err, err2, err3); err != nil {
+	r.Errands, err4 = tenant.Errands(t.Context(), store.ErrandFilter{Limit: 1000})
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}
 	return r

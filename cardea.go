@@ -5,7 +5,7 @@
 //	if err != nil { … }
 //	defer app.Close()
 //	go app.Run(ctx)                    // listens where the configuration says, or
-//	http.ListenAndServe(addr, app.Public)
+//	go app.Background(ctx); http.ListenAndServe(addr, app.Public)
 //
 // The configuration is the one that the server command reads. Without any it is
 // development mode: this machine only, an embedded database, and secrets made on
@@ -100,6 +100,11 @@ func New(ctx context.Context, o Options) (*App, error) {
 
 // Run listens where the configuration says and serves until ctx is done.
 func (a *App) Run(ctx context.Context) error { return a.app.Run(ctx, nil) }
+
+// Background does what there is to do beside serving, until ctx is done: it sends
+// messages, events and web hooks that nobody waits for, deletes old rows, and watches
+// the configuration. Run does it, too; who serves the handlers needs one of both.
+func (a *App) Background(ctx context.Context) { a.app.Background(ctx) }
 
 // Close ends background work and closes the database.
 func (a *App) Close() error { return a.app.Close() }

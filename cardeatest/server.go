@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"cardea"
@@ -52,6 +53,9 @@ type Options struct {
 	DSN string
 	// Log takes what the server has to say; nil discards it.
 	Log *slog.Logger
+	// Background lets the server do what it does beside answering: send messages,
+	// events and web hooks that nobody waits for.
+	Background bool
 }
 
 // Server is a running identity server. PublicURL and AdminURL have no slash at
@@ -89,9 +93,16 @@ func New(t testing.TB, o Options) *Server {
 	public.Config.Handler, admin.Config.Handler = app.Public, app.Admin
 	public.Start()
 	admin.Start()
+	ctx, stop := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	if o.Background {
+		background.Go(func() { app.Background(ctx) })
+	}
 	t.Cleanup(func() {
 		public.Close()
 		admin.Close()
+		stop()
+		background.Wait()
 		if err := app.Close(); err != nil {
 			t.Errorf("close the server: %v", err)
 		}

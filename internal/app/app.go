@@ -80,6 +80,7 @@ type App struct {
 	post    *post
 	pages   *account.Pages
 	hooks   *hook.Runner
+	errands *errands
 	metrics http.Handler
 }
 
@@ -133,7 +134,13 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	metrics := telemetry.NewMetrics()
 	a.post = a.newPost(metrics)
 	a.hooks = a.newHooks()
-	rows := storage{a.db.Tenant(store.DefaultTenant), o.Clock, func() session.Limits { return a.setup.load().Limits }}
+	a.errands = a.newErrands(metrics)
+	defer func() {
+		if err != nil {
+			a.errands.spool.Close()
+		}
+	}()
+	rows := storage{a.db.Tenant(store.DefaultTenant).Witnessed(witness{a}), o.Clock, func() session.Limits { return a.setup.load().Limits }}
 	a.feed = a.newSessionFeed(rows, cache)
 	mail := letters{rows.Tenant, a.setup.load, a.post.worker.Wake}
 	script, err := web.Files.ReadFile("js/webauthn.js")
@@ -146,7 +153,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	engine := flow.New(flow.Options{
 		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: words,
-		Composer: a.post.composer, Hooks: a.hooks, OAuth2: newOAuth2(),
+		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(),
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})
@@ -269,7 +276,7 @@ func (a *App) ready(ctx context.Context) error {
 
 // Close ends what New began.
 func (a *App) Close() error {
-	a.hooks.Close() // before what they need
+	a.errands.spool.Close() // before what it needs
 	a.post.deliverers.Close()
 	return errors.Join(a.jsonnet.Close(), a.db.Close())
 }

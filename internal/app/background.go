@@ -65,7 +65,22 @@ func (a *App) sweep(ctx context.Context) error {
 	if kept := s.Cardea.Courier.MessageRetention; err == nil && kept > 0 {
 		err = inBatches(ctx, now.Add(-kept), s.Database.Cleanup.BatchSize, a.db.System().SweepMessages)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.sweepErrands(ctx, s.Database.Cleanup.BatchSize)
+}
+
+// sweepErrands deletes what was given up so long ago that nobody will replay it.
+func (a *App) sweepErrands(ctx context.Context, batch int) error {
+	before := a.clock.Now().Add(-a.config.Current().Cardea.Events.Delivery.Keep)
+	for n := batch; n == batch && ctx.Err() == nil; {
+		var err error
+		if n, err = a.db.System().SweepErrands(ctx, before, batch); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inBatches deletes until nothing is left that ended before a time.

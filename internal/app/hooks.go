@@ -1,8 +1,6 @@
 package app
 
 import (
-	"context"
-
 	"cardea/internal/config"
 	"cardea/internal/fetch"
 	"cardea/internal/hook"
@@ -15,9 +13,6 @@ func (a *App) newHooks() *hook.Runner {
 		Load: a.load, Jsonnet: a.jsonnet, Wire: httpapi.Wire{}, Clock: a.clock, Rand: a.rand,
 		Client: func(s *config.Snapshot) (hook.Doer, error) {
 			return newFetcher(s, fetch.Options{Timeout: hook.Timeout, MaxBody: hook.MaxAnswer})
-		},
-		Report: func(ctx context.Context, err error) {
-			a.log.WarnContext(ctx, "a web hook that nobody waits for failed", "error", err)
 		},
 	})
 }

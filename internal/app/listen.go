@@ -32,6 +32,21 @@ var (
 	adminTimeouts  = timeouts{5 * time.Second, 30 * time.Second, 120 * time.Second, 600 * time.Second}
 )
 
+// Background does until ctx is done what is to be done beside serving: messages,
+// errands to other systems, old rows, changed configurations.
+func (a *App) Background(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	all.Go(func() { a.watchConfig(ctx) })
+	all.Go(func() { a.tasks.Run(ctx) })
+	all.Go(func() { a.feed.Run(ctx) })
+	all.Go(func() { a.writeUses(ctx) })
+	all.Go(func() { a.errands.worker.Run(ctx) })
+	if sendsMessages(a.config.Current()) {
+		all.Go(func() { a.post.worker.Run(ctx) })
+	}
+}
+
 // Run serves both ports until ctx is done, then lets requests end. ready is
 // called once both ports accept connections; it may be nil.
 func (a *App) Run(ctx context.Context, ready func()) error {
@@ -50,13 +65,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var background sync.WaitGroup
-	background.Go(func() { a.watchConfig(ctx) })
-	background.Go(func() { a.tasks.Run(ctx) })
-	background.Go(func() { a.feed.Run(ctx) })
-	background.Go(func() { a.writeUses(ctx) })
-	if sendsMessages(s) {
-		background.Go(func() { a.post.worker.Run(ctx) })
-	}
+	background.Go(func() { a.Background(ctx) })
 
 	servers := []*http.Server{
 		server(a.Public, publicTimeouts), server(a.Admin, adminTimeouts),

@@ -33,6 +33,9 @@ func (r resolver) resolve() error {
 		return err
 	}
 	r.flows()
+	if err := r.events(); err != nil {
+		return err
+	}
 	r.enumeration()
 	r.assurance()
 	r.methods()

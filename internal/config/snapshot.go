@@ -300,6 +300,8 @@ type Cardea struct {
 	Assurance     CardeaAssurance
 	Federation    CardeaFederation
 	Organizations []CardeaOrganization
+	Events        CardeaEvents
+	WebHooks      CardeaWebHooks
 }
 
 // CardeaDevelopment are conveniences of development mode.

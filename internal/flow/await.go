@@ -25,7 +25,7 @@ func (r *run) await(ctx context.Context, step *Step, w Await) *Answer {
 		r.rebind()
 	}
 	r.flow.UpdatedAt = r.now
-	err = r.store.Write(ctx, func(tx Tx) error {
+	err = r.write(ctx, nil, func(tx Tx) error {
 		if err := p.write(tx, r.now); err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func (r *run) branch(ctx context.Context, step *Step, sw Switch) *Answer {
 		return r.forward(ctx, err)
 	}
 	if r.handed != nil {
-		if err := r.store.Write(ctx, func(tx Tx) error { return tx.MoveExchange(old.ID, f.ID) }); err != nil {
+		if err := r.write(ctx, nil, func(tx Tx) error { return tx.MoveExchange(old.ID, f.ID) }); err != nil {
 			return r.forward(ctx, err)
 		}
 	}

@@ -44,7 +44,7 @@ func (r *run) verifiedFor(ctx context.Context, step *Step, s *session.Session) *
 	if err := r.flow.remember(continueKey, continueFacts{URL: to, Group: step.Group}); err != nil {
 		return r.forward(ctx, err)
 	}
-	if err := r.store.Write(ctx, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
+	if err := r.write(ctx, nil, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
 		return r.forward(ctx, err)
 	}
 	token := r.Token

@@ -80,7 +80,11 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 			s.ExpiresAt = r.Session.ExpiresAt
 		}
 	}
-	err = r.store.Write(ctx, func(tx Tx) error {
+	then, err := r.succeeds(ctx, r.afterHooks(Settings, step.Method), occasion{identity: after, session: r.Session})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.conclude(ctx, then, func(tx Tx) error {
 		stored, err := r.writeChange(tx, c, step, &s)
 		if err != nil {
 			return err

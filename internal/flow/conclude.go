@@ -61,7 +61,11 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.store.Write(ctx, func(tx Tx) error {
+	then, err := r.succeeds(ctx, nil, occasion{identity: proof.Identity, session: s})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.conclude(ctx, then, func(tx Tx) error {
 		if err := r.writeLogin(tx, step, proof, s, token); err != nil {
 			return err
 		}
@@ -269,7 +273,11 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	}
 	typed := r.flow.Values
 	r.flow.Values = nil
-	err = r.store.Write(ctx, func(tx Tx) error {
+	then, err := r.succeeds(ctx, r.afterHooks(Registration, step.Method), occasion{identity: i, session: signedUp.Session})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.conclude(ctx, then, func(tx Tx) error {
 		if err := verification.write(tx, r); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"cardea/internal/identity"
 	"cardea/internal/problem"
+	"cardea/internal/ui"
 )
 
 // Registrations that tell nobody but the reader of the mailbox whether there was
@@ -44,25 +45,29 @@ func (r *run) concludeDiscreetly(ctx context.Context, step *Step, result NewIden
 	if r.flow.Type == Browser {
 		r.CSRF.Rotate(r.rand)
 	}
-	b, err := r.signUpDiscreetly(ctx, i, free)
+	// Nobody waits for any hook, because the time would tell.
+	then, err := r.succeeds(ctx, r.afterHooks(Registration, step.Method), occasion{identity: i, unheard: true})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	b, err := r.signUpDiscreetly(ctx, i, free, then)
 	var taken *problem.ConflictError
 	if errors.As(err, &taken) { // somebody was quicker
 		free = false
-		b, err = r.signUpDiscreetly(ctx, i, false)
+		b, err = r.signUpDiscreetly(ctx, i, false, then)
 	}
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	if free {
-		if a := r.reportDiscreetly(ctx, step, i); a != nil {
-			return a
-		}
+	if !free {
+		taken := Deny(ui.New(ui.ValidationIdentifierTaken))
+		r.ledger.fail(r, &taken, nil)
 	}
 	return r.answerRegistration(&SignedUp{Identity: i}, "", to, b, r.after(Registration, step.Method))
 }
 
 // signUpDiscreetly stores the identity, or does as much work for nothing.
-func (r *run) signUpDiscreetly(ctx context.Context, i *identity.Identity, free bool) (*begun, error) {
+func (r *run) signUpDiscreetly(ctx context.Context, i *identity.Identity, free bool, then []Errand) (*begun, error) {
 	edit, stored := func(*Exec, *Effects) {}, i
 	if !free {
 		edit, stored = tellTaken, r.lookalike(i)
@@ -71,11 +76,11 @@ func (r *run) signUpDiscreetly(ctx context.Context, i *identity.Identity, free b
 	if err != nil {
 		return nil, err
 	}
-	return b, r.store.Write(ctx, func(tx Tx) error {
+	return b, r.write(ctx, nil, func(tx Tx) error {
 		if err := b.write(tx, r); err != nil {
 			return err
 		}
-		if err := tx.TryIdentity(stored, free); err != nil {
+		if err := tx.TryIdentity(stored, free, then...); err != nil {
 			return err
 		}
 		return tx.UpdateFlow(r.flow)

@@ -26,6 +26,7 @@ type Engine struct {
 	catalogue *ui.Catalogue
 	composer  Composer
 	hooks     Hooks
+	events    Events
 	oauth2    OAuth2
 	kinds     map[Kind]*kind
 	steps     map[Kind][]*Step
@@ -40,6 +41,7 @@ type Options struct {
 	Catalogue *ui.Catalogue
 	Composer  Composer // nil as long as no step sends anything
 	Hooks     Hooks    // nil as long as no web hook is configured
+	Events    Events   // nil as long as nobody wants to hear what happens
 	OAuth2    OAuth2   // nil as long as no OAuth2 server is configured
 	Steps     []*Step  // in the order in which they are offered
 	// Floor is how long a sign-in that failed takes at least, so that what is
@@ -49,7 +51,7 @@ type Options struct {
 
 // New builds an engine.
 func New(o Options) *Engine {
-	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, oauth2: o.OAuth2, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
+	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
 	for _, s := range o.Steps {
 		e.steps[s.Kind] = append(e.steps[s.Kind], s)
 	}
@@ -77,12 +79,14 @@ type run struct {
 	tied    bool              // only that connection can make a session live longer
 	joins   bool              // somebody becomes a member, and leaves other sessions behind
 
+	ledger *ledger // what other systems are to be told
+
 	starting bool            // the request starts the flow
 	request  *oauth2.Request // what the OAuth2 server said about the start
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
-	return &run{Engine: e, Visit: v, kind: e.kinds[k], now: e.clock.Now().Truncate(time.Microsecond)}
+	return &run{Engine: e, Visit: v, kind: e.kinds[k], now: e.clock.Now().Truncate(time.Microsecond), ledger: &ledger{}}
 }
 
 // guard is one check of a kind; an answer ends the request.
@@ -100,6 +104,7 @@ func (r *run) pass(ctx context.Context, guards []guard) *Answer {
 // Start begins a journey: GET /self-service/{kind}/browser or /api.
 func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) *Answer {
 	r := e.begin(k, v)
+	defer r.settleUp(ctx)
 	r.flow, r.starting = r.fresh(t), true
 	if a := r.pass(ctx, r.kind.start); a != nil {
 		return a
@@ -144,14 +149,17 @@ func (r *run) create(ctx context.Context) error {
 	if err := r.beforeHooks(ctx); err != nil {
 		return err
 	}
-	if e == nil {
+	if e == nil && len(r.ledger.owed) == 0 {
 		return r.store.CreateFlow(ctx, r.flow)
+	}
+	if e == nil {
+		e = &Effects{}
 	}
 	p, err := r.ready(ctx, r.flow, *e)
 	if err != nil {
 		return err
 	}
-	return r.store.Write(ctx, func(tx Tx) error {
+	return r.write(ctx, nil, func(tx Tx) error {
 		if err := tx.InsertFlow(r.flow); err != nil {
 			return err
 		}
@@ -273,6 +281,7 @@ func (r *run) show(ctx context.Context, status int) *Answer {
 // to the error page.
 func (r *run) forward(ctx context.Context, err error) *Answer {
 	p := asProblem(err)
+	r.ledger.fail(r, nil, p)
 	if r.flow != nil && r.flow.Type == API && !r.returned || r.JSON {
 		return envelope(p)
 	}

@@ -81,7 +81,7 @@ func (e *Engine) HandOutRecovery(ctx context.Context, h HandOut) (*HandedOut, er
 	if err != nil {
 		return nil, err
 	}
-	err = r.store.Write(ctx, func(tx Tx) error {
+	err = r.write(ctx, nil, func(tx Tx) error {
 		if err := tx.InsertFlow(r.flow); err != nil {
 			return err
 		}

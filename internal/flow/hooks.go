@@ -23,11 +23,12 @@ const hookWeb = "web_hook"
 
 // Hooks makes the calls of web hooks.
 type Hooks interface {
-	// Call makes one call. The answer is never nil without an error. A hook whose
-	// answer is ignored is on its way when Call returns and its failure is nobody's
-	// error. An error is a *problem.Error: 502 for an answer that a hook must not
+	// Call makes one call and waits. The answer is never nil without an error, which is a *problem.Error: 502 for an answer that a hook must not
 	// give, 504 for none in time, 500 for everything else.
 	Call(ctx context.Context, set *Setup, settings json.RawMessage, about HookCall) (*HookAnswer, error)
+	// Errand makes an errand of a call that nobody waits for. What is known now is what
+	// the hook will be told.
+	Errand(set *Setup, settings json.RawMessage, about HookCall) (Errand, error)
 }
 
 // HookCall is what a web hook is told.
@@ -36,8 +37,7 @@ type HookCall struct {
 	Identity *identity.Identity // nil for nobody
 	Session  *session.Session   // nil for none
 	Now      time.Time
-	// Unheard calls are made as if the hook's answer were to be ignored.
-	Unheard bool
+	Before   bool // the journey begins with it
 
 	// The request of the client that got the journey here.
 	Method  string
@@ -71,25 +71,36 @@ type occasion struct {
 	identity *identity.Identity
 	session  *session.Session
 	begins   bool // the flow is being created: nobody has submitted anything
-	unheard  bool // nobody waits for the answer
+	unheard  bool // nobody waits for any answer
+	unstored bool // the session is not stored yet, and may never be
 }
 
 // mode is how much a web hook's answer counts.
 type mode struct {
 	CanInterrupt bool `json:"can_interrupt"`
 	Response     struct {
-		Parse bool `json:"parse"`
+		Ignore bool `json:"ignore"`
+		Parse  bool `json:"parse"`
 	} `json:"response"`
 }
 
-// interrupts says whether a hook may end the journey or change the identity.
-func interrupts(h config.Hook) bool {
-	var m mode
-	return h.Name == hookWeb && json.Unmarshal(h.Config, &m) == nil && (m.CanInterrupt || m.Response.Parse)
+func modeOf(h config.Hook) (m mode) {
+	_ = json.Unmarshal(h.Config, &m) // what cannot be read has no mode; Call says so
+	return m
 }
 
-// reports is every other web hook: its answer is an acknowledgement at most.
-func reports(h config.Hook) bool { return h.Name == hookWeb && !interrupts(h) }
+// ignores says whether nobody waits for the answer of a hook.
+func ignores(h config.Hook) bool { return h.Name == hookWeb && modeOf(h).Response.Ignore }
+
+// interrupts says whether a hook may end the journey or change the identity.
+func interrupts(h config.Hook) bool {
+	m := modeOf(h)
+	return h.Name == hookWeb && !m.Response.Ignore && (m.CanInterrupt || m.Response.Parse)
+}
+
+// reports is every other web hook that somebody waits for: its answer is an
+// acknowledgement.
+func reports(h config.Hook) bool { return h.Name == hookWeb && !interrupts(h) && !ignores(h) }
 
 func isWebHook(h config.Hook) bool { return h.Name == hookWeb }
 
@@ -116,8 +127,16 @@ func (r *run) tell(ctx context.Context, hooks []config.Hook, which func(config.H
 		if !which(h) {
 			continue
 		}
+		if ignores(h) {
+			e, err := r.errand(ctx, h, o)
+			if err != nil {
+				return nil, err
+			}
+			r.ledger.owed = append(r.ledger.owed, e)
+			continue
+		}
 		if r.hooks == nil {
-			return nil, problem.Internal(errors.New("web hooks are configured, and nobody is there to call them"))
+			return nil, errNoHooks()
 		}
 		about, err := r.briefing(ctx, o)
 		if err != nil {
@@ -140,6 +159,24 @@ func (r *run) tell(ctx context.Context, hooks []config.Hook, which func(config.H
 	return nil, nil
 }
 
+func errNoHooks() error {
+	return problem.Internal(errors.New("web hooks are configured, and nobody is there to call them"))
+}
+
+// errand makes an errand of the call of a hook. It is told of everything by the ids
+// that it has, or will have once the errand is written with it.
+func (r *run) errand(ctx context.Context, h config.Hook, o occasion) (Errand, error) {
+	if r.hooks == nil {
+		return Errand{}, errNoHooks()
+	}
+	o.unstored = false
+	about, err := r.briefing(ctx, o)
+	if err != nil {
+		return Errand{}, err
+	}
+	return r.hooks.Errand(r.Setup, h.Config, about)
+}
+
 // briefing is the account of the journey that a hook is given.
 func (r *run) briefing(ctx context.Context, o occasion) (HookCall, error) {
 	page, err := r.page(ctx)
@@ -153,8 +190,12 @@ func (r *run) briefing(ctx context.Context, o occasion) (HookCall, error) {
 		}
 		page.Flow, page.Transient = &f, true
 	}
+	session := o.session
+	if o.unstored {
+		session = r.unstored(session)
+	}
 	about := HookCall{
-		Page: page, Identity: o.identity, Session: o.session, Now: r.now, Unheard: o.unheard,
+		Page: page, Identity: o.identity, Session: session, Now: r.now, Before: o.begins,
 		Method: r.Method, URL: r.URL, Headers: r.Headers,
 	}
 	if r.AllCookies != nil {

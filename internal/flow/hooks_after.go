@@ -28,7 +28,7 @@ func (r *run) loginHooks(ctx context.Context, step *Step, proof Proved, s *sessi
 	if split < 0 {
 		split = len(hooks)
 	}
-	about := occasion{identity: proof.Identity, session: r.unstored(s)}
+	about := occasion{identity: proof.Identity, session: s, unstored: true}
 	state := r.flow.State
 	if proof.State != "" {
 		r.flow.State = proof.State // as hooks see it
@@ -76,16 +76,10 @@ func (r *run) registrationHooks(ctx context.Context, step *Step, result NewIdent
 	return nil
 }
 
-// reportDiscreetly tells hooks of a registration whose outcome its client must not
-// see: nobody waits for them, because the time would tell.
-func (r *run) reportDiscreetly(ctx context.Context, step *Step, i *identity.Identity) *Answer {
-	return r.ask(ctx, r.afterHooks(Registration, step.Method), reports, occasion{identity: i, unheard: true}, nil)
-}
-
 // signUpInactive stores an identity that a hook has switched off: it exists, and
 // nobody is signed in.
 func (r *run) signUpInactive(ctx context.Context, i *identity.Identity) *Answer {
-	err := r.store.Write(ctx, func(tx Tx) error { return tx.CreateIdentity(i) })
+	err := r.write(ctx, nil, func(tx Tx) error { return tx.CreateIdentity(i) })
 	var taken *problem.ConflictError
 	switch {
 	case errors.As(err, &taken):
@@ -160,22 +154,52 @@ func (r *run) settingsStored(ctx context.Context, step *Step, next *Flow, old *s
 	if a := r.ask(ctx, r.afterHooks(Settings, step.Method), reports, about, nil); a != nil {
 		return a
 	}
-	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kind, now: r.now, flow: next}
+	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kind, now: r.now, flow: next, ledger: r.ledger}
 	if err := sub.beforeHooks(ctx); err != nil {
 		return r.forward(ctx, err)
 	}
 	return nil
 }
 
-// verificationHooks runs the hooks that follow a proved address, and when the proof
-// let a change of settings take effect, those that follow such a change.
-func (r *run) verificationHooks(ctx context.Context, a identity.Address, changed bool) *Answer {
-	hooks := r.SelfService.Flows.ByKind(string(Verification)).After.Hooks
-	var settings []config.Hook
+// proofHooks are the hooks that follow a proved address, and when the proof lets a
+// change of settings take effect, those that follow such a change.
+func (r *run) proofHooks(changed bool) (hooks, settings []config.Hook) {
 	if changed {
 		settings = r.afterHooks(Settings, "profile")
 	}
-	if !slices.ContainsFunc(slices.Concat(hooks, settings), isWebHook) {
+	return r.SelfService.Flows.ByKind(string(Verification)).After.Hooks, settings
+}
+
+// provesAddress are the errands about a proof that is about to be stored. They are
+// told of the account as it will be then.
+func (r *run) provesAddress(ctx context.Context, result AddressProved, waiting *pending, derived *identity.Derived) ([]Errand, error) {
+	hooks, settings := r.proofHooks(waiting != nil)
+	all := slices.Concat(settings, hooks)
+	if !slices.ContainsFunc(all, ignores) && (r.events == nil || !r.events.WantsEnd(r.Setup, Verification, false)) {
+		return nil, nil
+	}
+	var i *identity.Identity
+	var err error
+	if waiting != nil {
+		if i, err = r.store.Identity(ctx, waiting.Identity); err == nil {
+			identity.Apply(i, *derived, r.now, r.newID)
+		}
+	} else {
+		i, err = r.store.IdentityByVerifiableAddress(ctx, result.Address.Via, result.Address.Value)
+	}
+	if err != nil {
+		return nil, err
+	}
+	proved(i, result.Effects.Verified, r.now)
+	return r.succeeds(ctx, all, occasion{identity: i})
+}
+
+// verificationHooks runs those of the hooks that follow a proved address that
+// somebody waits for.
+func (r *run) verificationHooks(ctx context.Context, a identity.Address, changed bool) *Answer {
+	hooks, settings := r.proofHooks(changed)
+	waits := func(h config.Hook) bool { return isWebHook(h) && !ignores(h) }
+	if !slices.ContainsFunc(slices.Concat(hooks, settings), waits) {
 		return nil
 	}
 	i, err := r.store.IdentityByVerifiableAddress(ctx, a.Via, a.Value)
@@ -186,5 +210,5 @@ func (r *run) verificationHooks(ctx context.Context, a identity.Address, changed
 	if answer := r.ask(ctx, settings, reports, about, nil); answer != nil {
 		return answer
 	}
-	return r.ask(ctx, hooks, isWebHook, about, nil)
+	return r.ask(ctx, hooks, waits, about, nil)
 }

@@ -36,6 +36,18 @@ func (x target) Call(_ context.Context, _ *flow.Setup, settings json.RawMessage,
 	return x.hook(u.Path, about)
 }
 
+// Errand makes an errand of what is told to a hook: who it is about.
+func (x target) Errand(_ *flow.Setup, settings json.RawMessage, about flow.HookCall) (flow.Errand, error) {
+	e := flow.Errand{ID: uuid.New(), Event: uuid.New(), Kind: flow.ErrandHook, Type: "after", Target: string(settings), Sealed: []byte("x"), CreatedAt: about.Now}
+	if about.Before {
+		e.Type = "before"
+	}
+	if about.Identity != nil {
+		e.Subject = about.Identity.ID
+	}
+	return e, nil
+}
+
 func hookTo(path, more string) string {
 	return "{hook: web_hook, config: {url: 'https://hooks.cardea.test" + path + "', method: POST" + more + "}}"
 }

@@ -86,7 +86,7 @@ func (r *run) leave(ctx context.Context, step *Step, l Leave) *Answer {
 		return r.forward(ctx, err)
 	}
 	r.flow.UpdatedAt = r.now
-	if err := r.store.Write(ctx, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
+	if err := r.write(ctx, nil, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
 		return r.forward(ctx, err)
 	}
 	a := r.goElsewhere(l.To(state))
@@ -112,6 +112,7 @@ func hashOfState(state string) []byte {
 // URI of RFC 6749, section 4.1.2. provider is what the address says, "" for nothing.
 func (e *Engine) Return(ctx context.Context, method, provider string, v *Visit) *Answer {
 	r := e.begin(Login, v)
+	defer r.settleUp(ctx)
 	r.returned = true
 	f, err := r.stateOf(ctx)
 	if err != nil {
@@ -122,6 +123,7 @@ func (e *Engine) Return(ctx context.Context, method, provider string, v *Visit) 
 	if step == nil {
 		return r.forward(ctx, problem.NotFound("The method was switched off by the operator."))
 	}
+	r.ledger.step = step
 	r.handOver()
 	if a := r.pass(ctx, r.kind.back); a != nil {
 		return a

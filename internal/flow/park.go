@@ -86,7 +86,7 @@ func (r *run) park(ctx context.Context, step *Step, tree map[string]any) (string
 	if err != nil {
 		return "", err
 	}
-	return cookie, r.store.Write(ctx, func(tx Tx) error { return tx.UpdateFlow(r.flow) })
+	return cookie, r.write(ctx, nil, func(tx Tx) error { return tx.UpdateFlow(r.flow) })
 }
 
 // resume finds the submission that waited for the sign-in that has just taken

@@ -87,7 +87,7 @@ func (r *run) holdChange(ctx context.Context, before, after *identity.Identity, 
 		return r.forward(ctx, err)
 	}
 	mark := OneTime{Purpose: pendingPurpose, Subject: before.ID.String(), Key: b.flow.ID[:], ExpiresAt: b.flow.ExpiresAt}
-	err = r.store.Write(ctx, func(tx Tx) error {
+	err = r.write(ctx, nil, func(tx Tx) error {
 		if err := tx.ReplaceOneTimes(mark.Purpose, mark.Subject, []OneTime{mark}); err != nil {
 			return err
 		}

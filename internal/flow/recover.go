@@ -57,7 +57,11 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	limits := r.Limits
 	limits.Refuse = false // whoever is locked out gets in
 	revoke := hooksOf(r.SelfService.Flows.ByKind(string(Recovery)).After.Hooks).has(hookRevoke)
-	err = r.store.Write(ctx, func(tx Tx) error {
+	then, err := r.succeeds(ctx, nil, occasion{identity: i, session: s})
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.conclude(ctx, then, func(tx Tx) error {
 		if revoke {
 			if _, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now); err != nil {
 				return err
@@ -93,7 +97,7 @@ func (r *run) settingsAfterRecovery(ctx context.Context, s *session.Session) (*F
 	}
 	v := *r.Visit
 	v.Session = s
-	sub := &run{Engine: r.Engine, Visit: &v, kind: r.kinds[Settings], now: r.now}
+	sub := &run{Engine: r.Engine, Visit: &v, kind: r.kinds[Settings], now: r.now, ledger: r.ledger}
 	f := sub.fresh(r.client())
 	sub.flow = f
 	f.IdentityID, f.SessionID = &s.IdentityID, &s.ID

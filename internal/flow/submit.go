@@ -17,6 +17,7 @@ import (
 // Submit carries a journey on: POST (and GET) /self-service/{kind}.
 func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
 	r := e.begin(k, v)
+	defer r.settleUp(ctx)
 	r.follow()
 	if a := r.pass(ctx, r.kind.submit); a != nil {
 		return a
@@ -47,6 +48,7 @@ func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
 	if !step.Enabled(r.Setup) {
 		return r.forward(ctx, problem.NotFound("The method was switched off by the operator."))
 	}
+	r.ledger.step = step
 	if err := r.hearRemember(body); err != nil {
 		return r.forward(ctx, err)
 	}
@@ -334,6 +336,9 @@ func (r *run) reject(ctx context.Context, why Rejected) *Answer {
 	if why.Over {
 		r.flow.Messages = nil
 	}
+	if !why.Soft || why.complains() {
+		r.ledger.fail(r, &why, nil)
+	}
 	r.flow.Messages = append(r.flow.Messages, why.Form...)
 	r.flow.FieldMessages = append(r.flow.FieldMessages, why.Fields...)
 	if why.Values != nil {
@@ -346,7 +351,7 @@ func (r *run) reject(ctx context.Context, why Rejected) *Answer {
 		}
 	}
 	r.flow.UpdatedAt = r.now
-	err := r.store.Write(ctx, func(tx Tx) error {
+	err := r.write(ctx, nil, func(tx Tx) error {
 		if err := r.handIn(tx, nil); err != nil {
 			return err
 		}

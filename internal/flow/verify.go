@@ -63,7 +63,7 @@ func (r *run) verificationWith(ctx context.Context, i *identity.Identity, s *ses
 		return nil, nil
 	}
 	at := unproved(i)
-	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Verification], now: r.now}
+	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Verification], now: r.now, ledger: r.ledger}
 	sub.flow = sub.fresh(r.flow.Type)
 	sub.inherit(r.flow, i, s)
 	x, err := sub.exec(ctx)
@@ -192,7 +192,7 @@ func (r *run) requireVerified(ctx context.Context, step *Step, i *identity.Ident
 	if b == nil {
 		return r.forward(ctx, p)
 	}
-	err = r.store.Write(ctx, func(tx Tx) error {
+	err = r.write(ctx, nil, func(tx Tx) error {
 		if err := b.write(tx, r); err != nil {
 			return err
 		}
@@ -245,7 +245,11 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.store.Write(ctx, func(tx Tx) error {
+	then, err := r.provesAddress(ctx, result, waiting, derived)
+	if err != nil {
+		return r.forward(ctx, err)
+	}
+	err = r.conclude(ctx, then, func(tx Tx) error {
 		if waiting != nil {
 			if err := r.applyPending(tx, waiting, derived); err != nil {
 				return err

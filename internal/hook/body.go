@@ -11,6 +11,12 @@ import (
 	"cardea/internal/jsonnet"
 )
 
+// programError is a failure of a body's program: it fails the same way every time.
+type programError struct{ cause error }
+
+func (e *programError) Error() string { return e.cause.Error() }
+func (e *programError) Unwrap() error { return e.cause }
+
 // cancelled is what a program raises that wants nothing to be sent.
 const cancelled = "cancel"
 
@@ -85,7 +91,9 @@ func (r *Runner) body(ctx context.Context, set *flow.Setup, s *settings, known j
 	case errors.As(err, &failed) && (failed.Raised || s.sealed):
 		// What a program raises can quote what it was told, and so can a function that
 		// is given it.
-		return nil, fmt.Errorf("its body raised an error in line %d", failed.Line)
+		return nil, &programError{fmt.Errorf("its body raised an error in line %d", failed.Line)}
+	case failed != nil && failed.Kind != jsonnet.Unavailable:
+		return nil, &programError{err}
 	case err != nil:
 		return nil, err
 	case kind == formBody:

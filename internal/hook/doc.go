@@ -14,6 +14,6 @@
 // Invariants:
 //   - Settings, bodies and answers never stand in an error: they hold secrets. An
 //     error names the hook by its id, else by scheme and host of its address.
-//   - A hook whose answer is ignored changes nothing for the one who waits, and
-//     outlives the request.
+//   - A hook whose answer is ignored is an errand: it changes nothing for the one who
+//     waits, and is called at least once, whatever becomes of this process.
 package hook

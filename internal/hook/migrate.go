@@ -59,7 +59,7 @@ func (r *Runner) consult(ctx context.Context, set *flow.Setup, s *settings, abou
 	if err != nil {
 		return false, problem.Internal(fmt.Errorf("%s: %w", s.name(), err))
 	}
-	res, err := r.send(ctx, client, s, body)
+	res, err := r.send(ctx, set, client, s, body)
 	if err != nil {
 		return false, improper(fmt.Errorf("%s: %w", s.name(), err))
 	}

@@ -15,6 +15,7 @@ import (
 
 	"cardea/internal/clock"
 	"cardea/internal/config"
+	"cardea/internal/errand"
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
@@ -34,11 +35,6 @@ const (
 	// patience bounds all attempts of a call that somebody waits for. It is shorter
 	// than the time in which a server has to answer a request.
 	patience = 45 * time.Second
-	// background is how many calls may be on their way that nobody waits for. A system
-	// that does not answer must not fill the memory.
-	background = 256
-	// grace is how long Close waits for them.
-	grace = 5 * time.Second
 )
 
 // Doer sends a request once and gives the whole answer: the guarded client.
@@ -68,21 +64,14 @@ type Options struct {
 	Wire   Wire
 	Clock  clock.Clock
 	Rand   io.Reader // cryptographic randomness
-	// Report is told why a call failed that nobody waits for.
-	Report func(ctx context.Context, err error)
 }
 
 // Runner calls web hooks. Safe for concurrent use.
 type Runner struct {
-	o     Options
-	slots chan struct{}
+	o Options
 
-	mu      sync.Mutex
-	kept    *kept
-	closed  bool
-	running sync.WaitGroup
-	alive   context.Context // ends when Close has waited long enough
-	end     context.CancelFunc
+	mu   sync.Mutex
+	kept *kept
 }
 
 // kept is what was made for one configuration.
@@ -94,22 +83,8 @@ type kept struct {
 	programs map[string]jsonnet.Program // by address
 }
 
-// New makes a runner. Close has to be called when it is not needed any more.
-func New(o Options) *Runner {
-	alive, end := context.WithCancel(context.Background())
-	return &Runner{o: o, slots: make(chan struct{}, background), alive: alive, end: end}
-}
-
-// Close waits a little for the calls that are on their way and ends the others.
-func (r *Runner) Close() {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-	timer := time.AfterFunc(grace, r.end)
-	r.running.Wait()
-	timer.Stop()
-	r.end()
-}
+// New makes a runner.
+func New(o Options) *Runner { return &Runner{o: o} }
 
 func (r *Runner) keptFor(set *flow.Setup) *kept {
 	r.mu.Lock()
@@ -133,10 +108,6 @@ func (r *Runner) Call(ctx context.Context, set *flow.Setup, raw json.RawMessage,
 	if err != nil {
 		return nil, problem.Internal(fmt.Errorf("%s: %w", s.name(), err))
 	}
-	if s.Response.Ignore || about.Unheard {
-		r.later(ctx, set, s, known)
-		return &flow.HookAnswer{}, nil
-	}
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	answer, err := r.call(waiting, set, s, known)
@@ -144,32 +115,6 @@ func (r *Runner) Call(ctx context.Context, set *flow.Setup, raw json.RawMessage,
 		return nil, fmt.Errorf("%s: %w", s.name(), ctx.Err()) // nobody waits any more
 	}
 	return answer, err
-}
-
-// later makes a call that nobody waits for.
-func (r *Runner) later(ctx context.Context, set *flow.Setup, s *settings, known json.RawMessage) {
-	detached := context.WithoutCancel(ctx)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		r.o.Report(detached, fmt.Errorf("%s: not called, the server is being stopped", s.name()))
-		return
-	}
-	select {
-	case r.slots <- struct{}{}:
-	default:
-		r.o.Report(detached, fmt.Errorf("%s: not called, %d calls have not ended yet", s.name(), background))
-		return
-	}
-	r.running.Go(func() {
-		defer func() { <-r.slots }()
-		bound, cancel := context.WithCancel(detached)
-		defer context.AfterFunc(r.alive, cancel)()
-		defer cancel()
-		if _, err := r.call(bound, set, s, known); err != nil {
-			r.o.Report(detached, err)
-		}
-	})
 }
 
 // call makes the body, sends it and judges the answer.
@@ -185,7 +130,7 @@ func (r *Runner) call(ctx context.Context, set *flow.Setup, s *settings, known j
 	if err != nil {
 		return nil, problem.Internal(fmt.Errorf("%s: %w", s.name(), err))
 	}
-	res, err := r.send(ctx, client, s, body)
+	res, err := r.send(ctx, set, client, s, body)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, problem.New(504, "A system that had to be asked did not answer in time.").Named(problem.Upstream).With(fmt.Errorf("%s: %w", s.name(), err))
@@ -198,14 +143,14 @@ func (r *Runner) call(ctx context.Context, set *flow.Setup, s *settings, known j
 // send makes up to three attempts, with a pause of one second and twice as much
 // after each. What did not answer in its time is not asked again: it may have done
 // what it was told, and somebody waits.
-func (r *Runner) send(ctx context.Context, client Doer, s *settings, body []byte) (*http.Response, error) {
+func (r *Runner) send(ctx context.Context, set *flow.Setup, client Doer, s *settings, body []byte) (*http.Response, error) {
 	trigger, err := uuid.NewRandomFromReader(r.o.Rand)
 	if err != nil {
 		return nil, err
 	}
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
-		res, err := r.attempt(ctx, client, s, body, trigger)
+		res, err := r.attempt(ctx, set, client, s, body, trigger)
 		if attempt == attempts || ctx.Err() != nil || !worthAgain(res, err) {
 			return res, err
 		}
@@ -217,7 +162,7 @@ func (r *Runner) send(ctx context.Context, client Doer, s *settings, body []byte
 	}
 }
 
-func (r *Runner) attempt(ctx context.Context, client Doer, s *settings, body []byte, trigger uuid.UUID) (*http.Response, error) {
+func (r *Runner) attempt(ctx context.Context, set *flow.Setup, client Doer, s *settings, body []byte, trigger uuid.UUID) (*http.Response, error) {
 	id, err := uuid.NewRandomFromReader(r.o.Rand)
 	if err != nil {
 		return nil, err
@@ -227,6 +172,7 @@ func (r *Runner) attempt(ctx context.Context, client Doer, s *settings, body []b
 		return nil, errors.New("not a request that can be sent") // err quotes the address
 	}
 	s.dress(req, trigger, id)
+	errand.Sign(req.Header, set.Cardea.WebHooks.Secrets, trigger.String(), r.o.Clock.Now(), body)
 	return client.Do(req)
 }
 

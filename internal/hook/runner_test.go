@@ -64,7 +64,6 @@ type target struct {
 
 	mu    sync.Mutex
 	calls []call
-	bad   []error // what was reported
 }
 
 func newTarget(t *testing.T, answer http.HandlerFunc) *target {
@@ -82,12 +81,6 @@ func newTarget(t *testing.T, answer http.HandlerFunc) *target {
 	return x
 }
 
-func (x *target) report(_ context.Context, err error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.bad = append(x.bad, err)
-}
-
 func (x *target) seen() []call {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -96,7 +89,7 @@ func (x *target) seen() []call {
 
 // runner calls with a clock on which no time passes.
 func (x *target) runner(o fetch.Options) *hook.Runner {
-	r := hook.New(hook.Options{
+	return hook.New(hook.Options{
 		Load: func(_ context.Context, address string) ([]byte, error) {
 			text, ok := strings.CutPrefix(address, "text:")
 			if !ok {
@@ -109,10 +102,7 @@ func (x *target) runner(o fetch.Options) *hook.Runner {
 			o.Policy = fetch.Trusted
 			return fetch.New(o)
 		},
-		Report: x.report,
 	})
-	x.Cleanup(r.Close)
-	return r
 }
 
 func (x *target) settings(more string) json.RawMessage {
@@ -367,36 +357,4 @@ func TestARedirectThatDropsTheBodyIsNoSuccess(t *testing.T) {
 	})
 	_, err := x.runner(fetch.Options{}).Call(t.Context(), set(), x.settings(""), flow.HookCall{})
 	wantError(t, err, 502)
-}
-
-func TestAnIgnoredAnswerHoldsNobodyUpAndOutlivesTheRequest(t *testing.T) {
-	for name, settings := range map[string]string{"by its settings": `"response": {"ignore": true}`, "by the occasion": ""} {
-		t.Run(name, func(t *testing.T) {
-			arrived, over := make(chan struct{}), make(chan struct{})
-			x := newTarget(t, func(w http.ResponseWriter, _ *http.Request) {
-				close(arrived)
-				<-over
-				w.WriteHeader(400)
-			})
-			r := x.runner(fetch.Options{})
-			ctx, leave := context.WithCancel(t.Context())
-			got, err := r.Call(ctx, set(), x.settings(settings), flow.HookCall{Unheard: settings == ""})
-			leave()
-			if err != nil || got.Refused != nil {
-				t.Fatalf("gave %+v, %v", got, err)
-			}
-			<-arrived
-			close(over)
-			r.Close()
-			if len(x.bad) != 1 || problem.As(x.bad[0]).Status != 502 {
-				t.Errorf("reported %v", x.bad)
-			}
-			if _, err := r.Call(t.Context(), set(), x.settings(`"response": {"ignore": true}`), flow.HookCall{}); err != nil {
-				t.Fatal(err)
-			}
-			if len(x.bad) != 2 {
-				t.Error("a call after the end is not reported")
-			}
-		})
-	}
 }

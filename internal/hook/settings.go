@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"cardea/internal/errand"
 )
 
 // settings are the "config" of a web_hook.
@@ -73,6 +75,19 @@ func (s *settings) name() string {
 	return fmt.Sprintf("%s to %s://%s", label, u.Scheme, u.Host)
 }
 
+// maxTarget is how long the name of a target may be, in bytes.
+const maxTarget = 255
+
+// target is the name of the system that is called: the hook's id, else scheme and
+// host of its address.
+func (s *settings) target() string {
+	name := s.ID
+	if u, err := url.Parse(s.URL); name == "" && err == nil {
+		name = u.Scheme + "://" + u.Host
+	}
+	return strings.ToValidUTF8(name[:min(len(name), maxTarget)], "")
+}
+
 // listens says whether the answer may end the journey.
 func (s *settings) listens() bool { return s.CanInterrupt || s.Response.Parse }
 
@@ -102,6 +117,7 @@ func (s *settings) contentType() (string, error) {
 
 // dress puts the configured headers and credentials on a request.
 func (s *settings) dress(req *http.Request, trigger uuid.UUID, attempt uuid.UUID) {
+	errand.Identify(req.Header, trigger.String())
 	if !s.bodiless() {
 		req.Header.Set("Content-Type", jsonBody)
 	}

@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,8 +78,7 @@ type Options[T any] struct {
 type Worker[T any] struct {
 	Options[T]
 	slots  chan struct{} // taken during an attempt
-	freed  chan struct{} // a slot was given back
-	wake   chan struct{}
+	wake   chan struct{} // something may be due, or there is room
 	mu     sync.Mutex
 	active map[any]struct{} // keys of what this worker has
 }
@@ -85,18 +86,15 @@ type Worker[T any] struct {
 // New makes a worker that begins with Run.
 func New[T any](o Options[T]) *Worker[T] {
 	return &Worker[T]{
-		Options: o, slots: make(chan struct{}, o.Concurrency), freed: make(chan struct{}, 1),
-		wake: make(chan struct{}, 1), active: map[any]struct{}{},
+		Options: o, slots: make(chan struct{}, o.Concurrency), wake: make(chan struct{}, 1), active: map[any]struct{}{},
 	}
 }
 
 // Wake tells the worker that something new is due, so that it leaves at once. It
 // costs next to nothing and never waits.
-func (w *Worker[T]) Wake() { signal(w.wake) }
-
-func signal(c chan struct{}) {
+func (w *Worker[T]) Wake() {
 	select {
-	case c <- struct{}{}:
+	case w.wake <- struct{}{}:
 	default:
 	}
 }
@@ -159,7 +157,7 @@ func (w *Worker[T]) round(ctx, attempts context.Context, running *sync.WaitGroup
 	room := min(w.Concurrency-len(w.slots), max(batch, 1))
 	if room == 0 {
 		select {
-		case <-w.freed:
+		case <-w.wake:
 		case <-ctx.Done():
 		}
 		return time.Time{}, nil
@@ -208,12 +206,19 @@ func (w *Worker[T]) enter(item T) bool {
 	return !twice
 }
 
+// Active are the keys of what this worker has at the moment.
+func (w *Worker[T]) Active() []any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.active))
+}
+
 func (w *Worker[T]) leave(item T) {
 	w.mu.Lock()
 	delete(w.active, w.Key(item))
 	w.mu.Unlock()
 	<-w.slots
-	signal(w.freed)
+	w.Wake() // what waited for this one is due now
 }
 
 // handOn makes one attempt and notes how it went, again and again until that is

@@ -95,6 +95,9 @@ func (x *Tx) queueUp(l lane, now time.Time) (seq int64, err error) {
 	if n == 0 && err == nil {
 		n, err = x.c.exec("INSERT INTO errand_lanes (tenant, target, subject, last_seq, next_at) VALUES (?, ?, ?, 1, ?)"+x.db.dialect.insertNew,
 			append(l.args(), micros(now))...)
+		if err != nil && x.db.dialect.unique(err) {
+			n, err = 0, nil
+		}
 		if n == 0 && err == nil { // somebody was quicker
 			err = touched(x.c.exec(further, l.args()...))
 		}
@@ -138,7 +141,7 @@ func (s *System) dueLanes(c conn, now time.Time, limit int, except []string) (la
 		names, values := padded(except, func(t string) any { return t })
 		where, args = where+" AND target NOT IN ("+names+")", append(args, values...)
 	}
-	err = c.query("SELECT tenant, target, subject FROM errand_lanes WHERE "+where+" ORDER BY next_at LIMIT ?"+s.db.dialect.lockRow,
+	err = c.query("SELECT tenant, target, subject FROM errand_lanes WHERE "+where+" ORDER BY next_at LIMIT ?"+s.db.dialect.lockFree,
 		append(args, int64(limit)), func(rows *sql.Rows) error {
 			var l lane
 			err := rows.Scan(&l.tenant, &l.target, &l.subject)

@@ -20,6 +20,9 @@ type Metrics struct {
 	queued   *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	delivery *prometheus.HistogramVec
+
+	errands *prometheus.CounterVec
+	lost    prometheus.Counter
 }
 
 // NewMetrics starts with what the runtime and the process tell.
@@ -43,9 +46,15 @@ func NewMetrics() *Metrics {
 			Name: "courier_delivery_duration_seconds", Help: "Time that a channel takes for a message, or to refuse it.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"channel"}),
+		errands: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cardea_delivery_attempts_total", Help: "Attempts to deliver events and web hooks that nobody waits for, by kind and result.",
+		}, []string{"kind", "result"}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cardea_events_lost_total", Help: "Events of failures that could not be written.",
+		}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.queued, m.attempts, m.delivery)
+		m.requests, m.seconds, m.queued, m.attempts, m.delivery, m.errands, m.lost)
 	return m
 }
 

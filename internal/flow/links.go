@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"net/http"
 	"net/url"
 
 	"cardea/internal/payload"
@@ -50,7 +49,7 @@ func (r *run) followed(s *Step) bool {
 	if r.Get {
 		return r.Query.Has(s.Link)
 	}
-	if s.opens || r.Method != http.MethodPost || !r.Page {
+	if s.opens || r.Method != "POST" || !r.Page {
 		return false
 	}
 	body, err := r.read()

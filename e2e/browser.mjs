@@ -1,5 +1,5 @@
-// A browser as people have it who are careful: no JavaScript, a fresh profile,
-// nothing but this machine.
+// A browser as people have it who are careful: no JavaScript unless a visit wants
+// it, a fresh profile, nothing but this machine.
 import { chromium } from 'playwright-core';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

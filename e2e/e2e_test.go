@@ -26,15 +26,27 @@ func TestPeopleUseTheAccountPages(t *testing.T) {
 		t.Skip("visits with a real browser take a while; -short leaves them out")
 	}
 	browser := needs(t)
-	base := serve(t, build(t), "127.0.0.1", nil)
+	base := serve(t, build(t), "127.0.0.1", everyJourney)
 	for visit, what := range map[string]string{
 		"journey":  "somebody signs up, signs out and signs in without JavaScript",
 		"keyboard": "somebody does so without a mouse",
 		"cookies":  "a browser without cookies is told so",
-		"pictures": "every page fits its window",
+		"screens":  "every screen in every state fits its window, is accessible and speaks the language",
+		"account":  "people get back in, change their password, take their data and leave, in every look",
+		"sessions": "somebody ends a session on another device",
+		"budget":   "a first visit is small, loads nothing from elsewhere and does not jump",
+		"comfort":  "the script helps with passwords, keeps what was typed and tells local times",
 	} {
 		t.Run(what, func(t *testing.T) { run(t, browser, base, visit) })
 	}
+}
+
+// everyJourney turns on recovery and verification with codes.
+func everyJourney(selfservice map[string]any, _ string) {
+	selfservice["methods"].(map[string]any)["code"] = map[string]any{"enabled": true}
+	flows := selfservice["flows"].(map[string]any)
+	flows["recovery"] = map[string]any{"enabled": true, "use": "code"}
+	flows["verification"] = map[string]any{"enabled": true, "use": "code"}
 }
 
 func TestPeopleUsePasskeysAndSecurityKeysOnTheAccountPages(t *testing.T) {
@@ -99,8 +111,10 @@ func needs(t *testing.T) (browser string) {
 	if _, err := exec.LookPath("node"); err != nil {
 		missing = append(missing, "node")
 	}
-	if _, err := os.Stat(filepath.Join("node_modules", "playwright-core")); err != nil {
-		missing = append(missing, "playwright-core (run: npm ci --prefix e2e)")
+	for _, module := range []string{"playwright-core", "axe-core"} {
+		if _, err := os.Stat(filepath.Join("node_modules", module)); err != nil {
+			missing = append(missing, module+" (run: npm ci --prefix e2e)")
+		}
 	}
 	if len(missing) > 0 {
 		t.Skip("visits with a real browser need " + strings.Join(missing, ", "))

@@ -3,12 +3,15 @@
 import { journey } from './visits/journey.mjs';
 import { keyboard } from './visits/keyboard.mjs';
 import { cookies } from './visits/cookies.mjs';
-import { pictures } from './visits/pictures.mjs';
 import { keys } from './visits/keys.mjs';
 import { elsewhere } from './visits/elsewhere.mjs';
 import { organization } from './visits/organization.mjs';
+import { screens } from './visits/screens.mjs';
+import { account, sessions } from './visits/account.mjs';
+import { budget } from './visits/budget.mjs';
+import { comfort } from './visits/comfort.mjs';
 
-const visits = { journey, keyboard, cookies, pictures, keys, elsewhere, organization };
+const visits = { journey, keyboard, cookies, keys, elsewhere, organization, screens, account, sessions, budget, comfort };
 
 const visit = visits[process.argv[2]];
 if (!visit) {

@@ -23,6 +23,7 @@ type control struct {
 	Autocomplete       string
 	InputMode          string
 	Plain              bool // no capital letters or spelling of the keyboard's own
+	LeftToRight        bool // in every language: addresses and codes
 	MaxLength          int  // characters; 0 for no limit
 	Required, Disabled bool
 	Checked            bool
@@ -173,6 +174,10 @@ var fieldTypes = map[ui.InputType]bool{
 	ui.InputTel: true, ui.InputDate: true, ui.InputURL: true,
 }
 
+// leftToRight are the types whose values are written from left to right wherever
+// people are.
+var leftToRight = map[ui.InputType]bool{ui.InputEmail: true, ui.InputTel: true, ui.InputURL: true, ui.InputPassword: true, ui.InputNumber: true}
+
 // hints are what browsers are told about fields whose nodes do not say it.
 var hints = map[string]string{
 	"identifier":    string(ui.AutocompleteUsername),
@@ -194,6 +199,7 @@ func (c *control) field(a ui.Input) {
 	if c.Autocomplete == string(ui.AutocompleteOneTimeCode) {
 		c.InputMode = "numeric"
 	}
+	c.LeftToRight = leftToRight[a.Type] || c.InputMode != ""
 	c.Plain = c.Autocomplete != "" && c.Type != string(ui.InputPassword)
 }
 

@@ -102,6 +102,9 @@ func (d *drafter) fold(f *form, g ui.Group) {
 	if f.Summary == "" && len(f.Buttons) > 0 {
 		f.Summary = f.Buttons[0].Label
 	}
+	if f.Summary != "" {
+		f.Label = f.Summary
+	}
 	f.Open = slices.ContainsFunc(f.Body, func(c control) bool { return c.Invalid })
 }
 

@@ -118,8 +118,8 @@ func (p *Pages) choose(v *visit) bool {
 	}
 	query := v.query
 	query.Del(chooseParameter)
-	for _, l := range v.look.catalogue.Locales() {
-		if l.Tag().String() != name {
+	for _, l := range v.look.catalogue.Languages() {
+		if l.Tag.String() != name {
 			continue
 		}
 		http.SetCookie(v, &http.Cookie{
@@ -140,7 +140,7 @@ type languageLink struct {
 
 // menu lists the languages there are; nil when there is only one.
 func (v *visit) menu() []languageLink {
-	all := v.look.catalogue.Locales()
+	all := v.look.catalogue.Languages()
 	if len(all) < 2 {
 		return nil
 	}
@@ -150,10 +150,20 @@ func (v *visit) menu() []languageLink {
 		for name, values := range v.query {
 			query[name] = values
 		}
-		query.Set(chooseParameter, l.Tag().String())
+		query.Set(chooseParameter, l.Tag.String())
 		lines[i] = languageLink{
-			Href: "?" + query.Encode(), Tag: l.Tag().String(), Direction: l.Direction(), Name: l.Name(), Current: l == v.locale,
+			Href: "?" + query.Encode(), Tag: l.Tag.String(), Direction: l.Direction(), Name: l.Name, Current: l.Tag == v.locale.Tag(),
 		}
 	}
 	return lines
+}
+
+// languageName is what the page's language calls itself.
+func (v *visit) languageName() string {
+	for _, l := range v.look.catalogue.Languages() {
+		if l.Tag == v.locale.Tag() {
+			return l.Name
+		}
+	}
+	return ""
 }

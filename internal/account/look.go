@@ -24,14 +24,14 @@ const (
 	localeDir   = "locales"
 )
 
-// Texts gives the catalogue with the changes of an operator.
-func Texts(s *config.Snapshot) (*ui.Catalogue, error) {
+// Texts gives the catalogue with the changes of an operator, ours where there are none.
+func Texts(s *config.Snapshot, ours *ui.Catalogue) (*ui.Catalogue, error) {
 	changes, err := overridesIn(s, localeDir)
 	if err != nil {
 		return nil, err
 	}
 	if changes == nil {
-		return ui.NewCatalogue()
+		return ours, nil
 	}
 	return ui.NewCatalogue(changes)
 }
@@ -67,4 +67,13 @@ func (p *Pages) Prepare(s *config.Snapshot, catalogue *ui.Catalogue) (use func()
 		return nil, err
 	}
 	return func() { p.look.Store(made) }, nil
+}
+
+// CheckTemplates says whether the templates of an operator can be used.
+func CheckTemplates(s *config.Snapshot) error {
+	changes, err := overridesIn(s, templateDir)
+	if err == nil {
+		_, err = parseTemplates(changes)
+	}
+	return err
 }

@@ -3,8 +3,10 @@ package account
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -55,9 +57,22 @@ func parseTemplates(changes fs.FS) (*templates, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the template %s: %w", name, err)
 		}
+		if err := escapes(page); changes != nil && err != nil {
+			return nil, fmt.Errorf("the template %s: %w", name, err)
+		}
 		t.pages[name] = page
 	}
 	return t, nil
+}
+
+// escapes says whether a page can be escaped, which shows at its first execution;
+// what else goes wrong there is for want of data.
+func escapes(page *template.Template) error {
+	var unescapable *template.Error
+	if err := page.ExecuteTemplate(io.Discard, "frame", nil); errors.As(err, &unescapable) {
+		return err
+	}
+	return nil
 }
 
 // pageNames are the pages by the names of their templates.
@@ -92,7 +107,7 @@ func (p *Pages) frame(v *visit, heading string) frame {
 		Style: v.asset(v.look.assets.style), Icon: v.asset(v.look.assets.icon), Script: v.asset(v.look.assets.script),
 		Languages: v.menu(),
 		Labels: labels{
-			Language: v.words.Text("language.label"), Current: v.locale.Name(),
+			Language: v.words.Text("language.label"), Current: v.languageName(),
 			Failed: v.words.Text("script.failed"), Unsupported: v.words.Text("script.unsupported"),
 		},
 	}

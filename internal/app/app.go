@@ -79,6 +79,7 @@ type App struct {
 	jsonnet *jsonnet.Pool
 	post    *post
 	pages   *account.Pages
+	words   *ui.Catalogue // ours, without an operator's changes
 	hooks   *hook.Runner
 	errands *errands
 	metrics http.Handler
@@ -122,8 +123,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	a.load = documents(client)
 	a.schemas = keepLastGood(a.load, snapshot.Cardea.DataDir, o.Log)
-	words, err := ui.NewCatalogue()
-	if err != nil {
+	if a.words, err = ui.NewCatalogue(); err != nil {
 		return nil, err
 	}
 	a.pool = newPool(snapshot)
@@ -152,7 +152,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	engine := flow.New(flow.Options{
-		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: words,
+		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
 		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(),
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
@@ -166,7 +166,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
 		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
-	if a.pages, err = account.New(account.Options{Journeys: a.wire, Self: a.wire, Catalogue: words, Mailbox: mailbox{mail}, Log: o.Log}); err != nil {
+	if a.pages, err = account.New(account.Options{Journeys: a.wire, Self: a.wire, Catalogue: a.words, Mailbox: mailbox{mail}, Log: o.Log}); err != nil {
 		return nil, err
 	}
 	a.wire.UsePages(a.pages)
@@ -194,7 +194,7 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	words, err := account.Texts(snapshot)
+	words, err := account.Texts(snapshot, a.words)
 	if err != nil {
 		return err
 	}

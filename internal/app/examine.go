@@ -14,6 +14,7 @@ import (
 	"cardea/internal/fetch"
 	"cardea/internal/flow"
 	"cardea/internal/httpapi"
+	"cardea/internal/ui"
 )
 
 // What commands ask without building a server.
@@ -44,8 +45,15 @@ func CheckDocuments(ctx context.Context, s *config.Snapshot) (warnings []string,
 	if _, err := flow.Compile(ctx, s, load); err != nil {
 		return nil, err
 	}
-	words, err := account.Texts(s)
+	ours, err := ui.NewCatalogue()
 	if err != nil {
+		return nil, err
+	}
+	words, err := account.Texts(s, ours)
+	if err != nil {
+		return nil, err
+	}
+	if err := account.CheckTemplates(s); err != nil {
 		return nil, err
 	}
 	texts, err := courier.Compile(ctx, s, words, courier.Load(load))

@@ -47,7 +47,8 @@ func TestTemplatesSayNothingThatTheCatalogueLacks(t *testing.T) {
 func TestEveryMessageSpeaksEveryLanguage(t *testing.T) {
 	templates := compiled(t, snapshot())
 	english := map[string]Letter{}
-	for _, l := range sentences(t).Locales() {
+	for _, language := range sentences(t).Languages() {
+		l := sentences(t).Locale(language.Tag)
 		for _, k := range kinds() {
 			if k.name == "stub" { // says what it is told
 				continue

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -28,18 +30,37 @@ var fallback = language.English
 var errNoSuchKey = errors.New("there is no such key")
 
 // Catalogue holds all texts in every language there is. It does not change and may
-// be used by many goroutines.
+// be used by many goroutines. A language is read when somebody asks for it: most
+// servers meet few.
 type Catalogue struct {
-	locales []*Locale // in the matcher's order, the fallback first
-	exact   map[language.Tag]*Locale
+	entries []*entry // in the matcher's order, the fallback first
+	exact   map[language.Tag]*entry
 	bases   map[language.Base]bool // of the languages there are
 	matcher language.Matcher
+}
+
+// Language is one of the languages that a catalogue has.
+type Language struct {
+	Tag  language.Tag
+	Name string // in itself
+}
+
+// entry is a language that may not have been read yet.
+type entry struct {
+	Language
+	layers []layer // files about it, of which later ones go before earlier ones
+	locale func() (*Locale, error)
+}
+
+// layer is a file in a directory.
+type layer struct {
+	dir  fs.FS
+	name string
 }
 
 // Locale holds the texts in one language.
 type Locale struct {
 	tag    language.Tag
-	name   string                 // of the language, in itself
 	texts  map[MessageID]template // complete: gaps are filled with the fallback's
 	titles map[string]string      // what common titles of traits are called, by the title in small letters
 	pages  Words
@@ -67,32 +88,87 @@ func NewCatalogue(overrides ...fs.FS) (*Catalogue, error) {
 	return readCatalogue(append([]fs.FS{dir}, overrides...)...)
 }
 
-// readCatalogue reads directories, of which later ones go before earlier ones.
+// readCatalogue reads directories, of which later ones go before earlier ones. All
+// but the first are not ours and have to show at once that they fit.
 func readCatalogue(dirs ...fs.FS) (*Catalogue, error) {
 	base, err := readBase(dirs[0])
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalogue{exact: map[language.Tag]*Locale{base.tag: base}, bases: map[language.Base]bool{}}
+	c := &Catalogue{exact: map[language.Tag]*entry{}, bases: map[language.Base]bool{}}
 	for _, dir := range dirs {
 		files, err := fs.Glob(dir, "*.json")
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range files {
-			l, err := readLocale(dir, name, base)
-			if err != nil {
+			if err := c.add(layer{dir, name}); err != nil {
 				return nil, err
-			}
-			if old, known := c.exact[l.tag]; known {
-				old.cover(l)
-			} else {
-				c.exact[l.tag] = l
 			}
 		}
 	}
-	c.complete(base)
-	return c, nil
+	for _, l := range c.exact[base.tag].layers[1:] {
+		more, err := readLocale(l.dir, l.name, base)
+		if err != nil {
+			return nil, err
+		}
+		base.cover(more)
+	}
+	c.arrange(base)
+	return c, c.check(len(dirs) > 1)
+}
+
+// check reads languages at once when files are not all ours.
+func (c *Catalogue) check(foreign bool) error {
+	for _, e := range c.entries {
+		if !foreign {
+			break
+		}
+		if _, err := e.locale(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes a file into account, of which only the language and its name are read.
+func (c *Catalogue) add(l layer) error {
+	tag, err := language.Parse(strings.TrimSuffix(path.Base(l.name), ".json"))
+	if err != nil {
+		return fmt.Errorf("the catalogue %s is not named by a language: %w", l.name, err)
+	}
+	name, err := nameIn(l)
+	if err != nil {
+		return err
+	}
+	e, known := c.exact[tag]
+	if !known {
+		e = &entry{Language: Language{Tag: tag}}
+		c.exact[tag] = e
+	}
+	e.layers = append(e.layers, l)
+	e.Name = cmp.Or(name, e.Name)
+	return nil
+}
+
+// nameIn reads the language's name, which is the first thing in the file.
+func nameIn(l layer) (string, error) {
+	f, err := l.dir.Open(l.name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	d := json.NewDecoder(f)
+	for _, want := range []json.Token{json.Delim('{'), "name"} {
+		if t, err := d.Token(); err != nil {
+			return "", fmt.Errorf("the catalogue %s: %w", l.name, err)
+		} else if t != want {
+			return "", nil
+		}
+	}
+	t, err := d.Token()
+	name, _ := t.(string)
+	return name, err
 }
 
 // readBase reads the fallback, which has to have every message.
@@ -109,27 +185,38 @@ func readBase(dir fs.FS) (*Locale, error) {
 	return base, nil
 }
 
-// complete fills gaps with the fallback and orders the languages by their tags,
-// the fallback first.
-func (c *Catalogue) complete(base *Locale) {
+// arrange orders the languages by their tags, the fallback first.
+func (c *Catalogue) arrange(base *Locale) {
 	tags := slices.SortedFunc(maps.Keys(c.exact), func(a, b language.Tag) int {
 		return strings.Compare(a.String(), b.String())
 	})
 	tags = slices.DeleteFunc(tags, func(t language.Tag) bool { return t == base.tag })
 	tags = append([]language.Tag{base.tag}, tags...)
 	for _, tag := range tags {
-		l := c.exact[tag]
-		for id, t := range base.texts {
-			if _, ok := l.texts[id]; !ok {
-				l.texts[id] = t
-			}
+		e := c.exact[tag]
+		c.entries = append(c.entries, e)
+		b, _ := tag.Base()
+		c.bases[b] = true
+		if tag == base.tag {
+			e.locale = func() (*Locale, error) { return base, nil }
+			continue
 		}
-		l.pages, l.mails = l.pages.over(base.pages), l.mails.over(base.mails)
-		c.locales = append(c.locales, l)
-		base, _ := tag.Base()
-		c.bases[base] = true
+		e.locale = sync.OnceValues(func() (*Locale, error) { return e.read(base) })
 	}
 	c.matcher = language.NewMatcher(tags)
+}
+
+// read reads the files about the language and fills gaps with the fallback.
+func (e *entry) read(base *Locale) (*Locale, error) {
+	l := &Locale{tag: e.Tag, texts: maps.Clone(base.texts), titles: map[string]string{}, pages: base.pages, mails: base.mails}
+	for _, layer := range e.layers {
+		more, err := readLocale(layer.dir, layer.name, base)
+		if err != nil {
+			return nil, err
+		}
+		l.cover(more)
+	}
+	return l, nil
 }
 
 // readLocale reads one file. The reference says which keys there are, nil for the
@@ -155,7 +242,7 @@ func readLocale(dir fs.FS, name string, reference *Locale) (*Locale, error) {
 }
 
 func (f *file) locale(tag language.Tag, reference *Locale) (*Locale, error) {
-	l := &Locale{tag: tag, name: f.Name, texts: make(map[MessageID]template, len(definitions)), titles: make(map[string]string, len(f.Titles))}
+	l := &Locale{tag: tag, texts: make(map[MessageID]template, len(definitions)), titles: make(map[string]string, len(f.Titles))}
 	for number, text := range f.Messages {
 		id, t, err := parseEntry(number, text)
 		if err != nil {
@@ -182,9 +269,6 @@ func (f *file) locale(tag language.Tag, reference *Locale) (*Locale, error) {
 
 // cover puts the texts of another layer over these.
 func (l *Locale) cover(with *Locale) {
-	if with.name != "" {
-		l.name = with.name
-	}
 	maps.Copy(l.texts, with.texts)
 	maps.Copy(l.titles, with.titles)
 	l.pages, l.mails = with.pages.over(l.pages), with.mails.over(l.mails)
@@ -217,17 +301,13 @@ func parseEntry(number, text string) (MessageID, template, error) {
 }
 
 // Languages gives the languages there are, the fallback first.
-func (c *Catalogue) Languages() []language.Tag {
-	tags := make([]language.Tag, len(c.locales))
-	for i, l := range c.locales {
-		tags[i] = l.tag
+func (c *Catalogue) Languages() []Language {
+	all := make([]Language, len(c.entries))
+	for i, e := range c.entries {
+		all[i] = e.Language
 	}
-	return tags
+	return all
 }
-
-// Locales gives the texts in every language, the fallback first. The slice is the
-// catalogue's own.
-func (c *Catalogue) Locales() []*Locale { return c.locales }
 
 // Locale gives the texts in the best language for what a user prefers, most
 // wanted first; English when nothing fits.
@@ -244,13 +324,23 @@ func (c *Catalogue) Speaks(preferred ...language.Tag) (l *Locale, fits bool) {
 		return !c.bases[base]
 	})
 	if len(spoken) == 0 {
-		return c.locales[0], false
+		return c.read(c.entries[0]), false
 	}
-	if l, ok := c.exact[spoken[0]]; ok {
-		return l, true
+	if e, ok := c.exact[spoken[0]]; ok {
+		return c.read(e), true
 	}
 	_, i, _ := c.matcher.Match(spoken...)
-	return c.locales[i], true
+	return c.read(c.entries[i]), true
+}
+
+// read gives the texts of a language. Files that are not ours were read before, and
+// tests read ours: what cannot be read is the fallback.
+func (c *Catalogue) read(e *entry) *Locale {
+	l, err := e.locale()
+	if err != nil {
+		l, _ = c.entries[0].locale()
+	}
+	return l
 }
 
 // Render gives the message with its text in a language. Whoever renders more than

@@ -10,9 +10,6 @@ import (
 // Tag gives the locale's language.
 func (l *Locale) Tag() language.Tag { return l.tag }
 
-// Name gives the name of the language, in itself.
-func (l *Locale) Name() string { return l.name }
-
 // Pages gives what the account pages say themselves.
 func (l *Locale) Pages() Words { return l.pages }
 
@@ -32,8 +29,13 @@ func (l *Locale) Title(title string) string {
 var rightToLeft = []string{"Arab", "Hebr", "Syrc", "Thaa", "Nkoo", "Adlm"}
 
 // Direction gives the writing direction as HTML calls it: ltr or rtl.
-func (l *Locale) Direction() string {
-	if script, _ := l.tag.Script(); slices.Contains(rightToLeft, script.String()) {
+func (l *Locale) Direction() string { return direction(l.tag) }
+
+// Direction gives the writing direction as HTML calls it: ltr or rtl.
+func (l Language) Direction() string { return direction(l.Tag) }
+
+func direction(tag language.Tag) string {
+	if script, _ := tag.Script(); slices.Contains(rightToLeft, script.String()) {
 		return "rtl"
 	}
 	return "ltr"

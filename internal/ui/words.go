@@ -41,9 +41,13 @@ func (w Words) Text(key string, filled ...any) string {
 func (w Words) Maybe(key string) string { return w.texts[key].expand(nil) }
 
 // Count gives the text in the plural form that the language has for a number,
-// which fills the placeholder "count".
+// which fills the placeholder "count". A form that is not there is ".other".
 func (w Words) Count(key string, n int, filled ...any) string {
-	return w.Text(key+formOf(w.tag, n), append(slices.Clip(filled), "count", n)...)
+	form := formOf(w.tag, n)
+	if _, ok := w.texts[key+form]; !ok {
+		form = ".other"
+	}
+	return w.Text(key+form, append(slices.Clip(filled), "count", n)...)
 }
 
 // Keys gives all keys, in alphabetical order.

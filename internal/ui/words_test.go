@@ -117,11 +117,21 @@ func TestWordsAreFilled(t *testing.T) {
 		w.Text("hello", "who", "{who}"): "Hello, {who}", w.Text("hello"): "Hello, ", w.Text("nothing"): "nothing",
 		w.Maybe("plain"): "Plain", w.Maybe("nothing"): "",
 		w.Count("n", 1): "one", w.Count("n", 3): "3 few", w.Count("n", 12, "what", "x"): "12 many x", w.Count("n", 22): "22 few",
+		polishWithoutForms(t).Count("n", 3): "3 of them",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
+}
+
+func polishWithoutForms(t *testing.T) Words {
+	t.Helper()
+	w, err := readWords(language.Polish, map[string]string{"n.other": "{count} of them"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 func TestLanguagesKnowTheirPluralForms(t *testing.T) {
@@ -148,6 +158,14 @@ func TestTitlesOfTraitsAreTranslatedWhenTheyAreCommon(t *testing.T) {
 	for title, want := range map[string]string{"First name": "Vorname", "first Name": "Vorname", "Shoe size": "Shoe size"} {
 		if got := de.Render(New(LabelTrait, "title", title, "name", "x")).Text; got != want {
 			t.Errorf("%q is called %q, want %q", title, got, want)
+		}
+	}
+}
+
+func BenchmarkNewCatalogue(b *testing.B) {
+	for b.Loop() {
+		if _, err := NewCatalogue(); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

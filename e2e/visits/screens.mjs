@@ -5,11 +5,11 @@ import { base, check, shots, withBrowser } from '../browser.mjs';
 // Every pair of scheme, window, language and script comes up.
 export const looks = [
   { colorScheme: 'light', width: 390, locale: 'en', javaScriptEnabled: true },
-  { colorScheme: 'dark', width: 1280, locale: 'de', javaScriptEnabled: true },
-  { colorScheme: 'light', width: 1280, locale: 'de', javaScriptEnabled: false },
+  { colorScheme: 'dark', width: 1280, locale: 'ar', javaScriptEnabled: true },
+  { colorScheme: 'light', width: 1280, locale: 'ar', javaScriptEnabled: false },
   { colorScheme: 'dark', width: 390, locale: 'en', javaScriptEnabled: false },
   { colorScheme: 'light', width: 1280, locale: 'en', javaScriptEnabled: true },
-  { colorScheme: 'dark', width: 390, locale: 'de', javaScriptEnabled: false },
+  { colorScheme: 'dark', width: 390, locale: 'ar', javaScriptEnabled: false },
 ];
 
 export const nameOf = (l) => `${l.width}-${l.colorScheme}-${l.locale}${l.javaScriptEnabled ? '' : '-plain'}`;

@@ -81,7 +81,7 @@ func TestAPersonGetsTheirLanguageWhereThereIsOne(t *testing.T) {
 		},
 		"variants alone": {
 			map[string]string{dir + "de" + file: "de", dir + "en" + file: "en"},
-			map[string]string{"de-AT": "de", "en-GB": "en", "fr": "en", "": "en"},
+			map[string]string{"de-AT": "de", "en-GB": "en", "is": "en", "": "en"},
 		},
 		"one variant": {
 			map[string]string{dir + "de" + file: "de"},

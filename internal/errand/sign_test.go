@@ -11,11 +11,11 @@ import (
 
 // The example of the Standard Webhooks specification and its libraries.
 const (
-	exampleKey       config.WebhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	exampleID                             = "msg_p5jXN8AQM9LWM0D4loKWxJek"
-	exampleTime                           = 1614265330
-	exampleBody                           = `{"test": 2432232314}`
-	exampleSignature                      = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+	exampleKey       = config.WebhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	exampleID        = "msg_p5jXN8AQM9LWM0D4loKWxJek"
+	exampleTime      = 1614265330
+	exampleBody      = `{"test": 2432232314}`
+	exampleSignature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 )
 
 func TestASignatureIsThatOfTheStandard(t *testing.T) {

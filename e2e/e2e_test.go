@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"cardea/cardeatest"
 	"cardea/internal/config"
 )
 
@@ -55,7 +57,8 @@ func TestPeopleUsePasskeysAndSecurityKeysOnTheAccountPages(t *testing.T) {
 	}
 	browser := needs(t)
 	// Keys are bound to a name: an address of numbers has none (WebAuthn section 5.1.2).
-	base := serve(t, build(t), "localhost", func(selfservice map[string]any, base string) {
+	base := serve(t, build(t), "localhost", func(tree map[string]any, base string) {
+		selfservice := tree["selfservice"].(map[string]any)
 		party := map[string]any{"rp": map[string]any{"id": "localhost", "display_name": "Cardea", "origins": []string{strings.TrimSuffix(base, "/")}}}
 		methods := selfservice["methods"].(map[string]any)
 		methods["passkey"] = map[string]any{"enabled": true, "config": party}
@@ -64,6 +67,35 @@ func TestPeopleUsePasskeysAndSecurityKeysOnTheAccountPages(t *testing.T) {
 		registration["after"].(map[string]any)["passkey"] = map[string]any{"hooks": []map[string]any{{"hook": "session"}}}
 	})
 	run(t, browser, base, "keys")
+}
+
+func TestPeopleSetUpAnAuthenticatorAppWhileSigningIn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("visits with a real browser take a while; -short leaves them out")
+	}
+	browser := needs(t)
+	base := serve(t, build(t), "127.0.0.1", func(tree map[string]any, _ string) {
+		methods := tree["selfservice"].(map[string]any)["methods"].(map[string]any)
+		methods["totp"] = map[string]any{"enabled": true, "config": map[string]any{"issuer": "Cardea"}}
+		tree["cardea"] = map[string]any{"assurance": map[string]any{"require_aal2": map[string]any{"everyone": true}}}
+	})
+	seen := filepath.Join(t.TempDir(), "seen.json")
+	run(t, browser, base, "app", "SEEN="+seen)
+	raw, err := os.ReadFile(seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown struct{ Picture, Secret string }
+	if err := json.Unmarshal(raw, &shown); err != nil {
+		t.Fatal(err)
+	}
+	text, err := cardeatest.ReadQR(shown.Picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := url.Parse(text); err != nil || shown.Secret == "" || u.Query().Get("secret") != shown.Secret {
+		t.Errorf("the picture says %q, the page %q", text, shown.Secret)
+	}
 }
 
 // run makes a visit; more is added to its environment.
@@ -135,9 +167,9 @@ func build(t *testing.T) string {
 }
 
 // serve starts the server with the development settings on ports of its own and
-// gives its public URL, without a slash at its end. change edits the settings below
-// selfservice; nil changes nothing.
-func serve(t *testing.T, binary, host string, change func(selfservice map[string]any, base string)) string {
+// gives its public URL, without a slash at its end. change edits the
+// configuration; nil changes nothing.
+func serve(t *testing.T, binary, host string, change func(tree map[string]any, base string)) string {
 	t.Helper()
 	home := t.TempDir()
 	ports := freePorts(t, 2)
@@ -181,7 +213,7 @@ func serve(t *testing.T, binary, host string, change func(selfservice map[string
 }
 
 // writeConfig is the development configuration on other ports, kept in memory.
-func writeConfig(t *testing.T, file, home, base string, ports []int, change func(selfservice map[string]any, base string)) {
+func writeConfig(t *testing.T, file, home, base string, ports []int, change func(tree map[string]any, base string)) {
 	t.Helper()
 	tree := config.Development(home)(config.Ports{Public: ports[0], Admin: ports[1]})
 	delete(tree, "dev") // an option of the command
@@ -197,7 +229,7 @@ func writeConfig(t *testing.T, file, home, base string, ports []int, change func
 		"config":  map[string]any{"haveibeenpwned_enabled": false}, // nothing leaves this machine
 	}}
 	if change != nil {
-		change(selfservice, base)
+		change(tree, base)
 	}
 	raw, err := json.Marshal(tree)
 	if err != nil {

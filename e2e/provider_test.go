@@ -21,7 +21,8 @@ func TestPeopleSignInWithAnAccountElsewhereOnTheAccountPages(t *testing.T) {
 	}
 	browser := needs(t)
 	issuer, front, register := provider(t)
-	base := serve(t, build(t), "127.0.0.1", func(selfservice map[string]any, base string) {
+	base := serve(t, build(t), "127.0.0.1", func(tree map[string]any, base string) {
+		selfservice := tree["selfservice"].(map[string]any)
 		register(base + "self-service/methods/oidc/callback/elsewhere")
 		methods := selfservice["methods"].(map[string]any)
 		methods["oidc"] = map[string]any{"enabled": true, "config": map[string]any{"providers": []any{map[string]any{

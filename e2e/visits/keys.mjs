@@ -48,6 +48,19 @@ export const keys = () => withBrowser({ javaScriptEnabled: true }, async (page, 
   await button(page, 'webauthn_remove').waitFor();
   const session = await (await context.request.get(`${base}/sessions/whoami`)).json();
   check(session.authenticator_assurance_level === 'aal2', 'the security key is no second factor');
+
+  await page.goto(`${base}/`);
+  await signOut(page).click();
+  await page.goto(`${base}/login`); // the passkey is taken, and the key is asked for
+  const second = button(page, 'webauthn_login_trigger');
+  await second.waitFor();
+  check((await whoami(context)).status === 403, 'one factor is enough for an account with two');
+  await second.click();
+  await page.waitForURL(`${base}/`);
+  const again = await (await context.request.get(`${base}/sessions/whoami`)).json();
+  check(again.authenticator_assurance_level === 'aal2', 'the security key did not count');
+
+  await page.goto(`${base}/settings`);
   await button(page, 'webauthn_remove').click();
   await button(page, 'webauthn_remove').waitFor({ state: 'detached' });
 });

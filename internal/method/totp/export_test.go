@@ -1,0 +1,4 @@
+package totp
+
+// Picture is for tests that have a decoder.
+var Picture = picture

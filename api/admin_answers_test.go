@@ -149,6 +149,23 @@ func (a admin) messages() {
 	a.do("resendCourierMessage", "POST", "/courier/messages/"+nobody+"/resend", nil, 404)
 }
 
+func (a admin) deliveries() {
+	a.Helper()
+	a.server.CreateIdentity("ann@cardea.test", cardeatest.Password)
+	var list []struct{ ID string }
+	raw := a.do("listDeliveries", "GET", "/events/deliveries?status=waiting&target=events/crm&type=identity.created", nil, 200).Body
+	if err := json.Unmarshal(raw, &list); err != nil || len(list) != 1 {
+		a.Fatalf("one delivery should wait: %s (%v)", raw, err)
+	}
+	path := "/events/deliveries/" + list[0].ID
+	a.do("listDeliveries", "GET", "/events/deliveries?status=lost", nil, 400)
+	a.do("getDelivery", "GET", path, nil, 200)
+	a.do("getDelivery", "GET", "/events/deliveries/"+nobody, nil, 404)
+	a.do("replayDelivery", "POST", path+"/replay", nil, 409)
+	a.do("replayDelivery", "POST", "/events/deliveries/"+nobody+"/replay", nil, 404)
+	a.do("replayDeliveries", "POST", "/events/deliveries/replay?target=events/crm", nil, 200)
+}
+
 func (a admin) organizations() {
 	a.Helper()
 	made := a.do("createOrganization", "POST", "/organizations", fields{

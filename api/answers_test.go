@@ -14,6 +14,9 @@ selfservice: {flows: {recovery: {enabled: true}, verification: {enabled: true}}}
 cardea: {account: {allow_export: true, allow_deletion: true}}
 `
 
+// subscribed tells what happens to a system that nobody asks.
+const subscribed = `cardea: {events: {subscriptions: [{id: crm, url: "https://crm.cardea.test/"}]}}`
+
 // nobody is an id that nothing has.
 const nobody = "00000000-0000-4000-8000-000000000000"
 
@@ -55,6 +58,10 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Run("messages", func(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: journeys})
 		admin{t, d, s, s.Client(cardeatest.Native)}.messages()
+	})
+	t.Run("deliveries", func(t *testing.T) {
+		s := cardeatest.New(t, cardeatest.Options{Config: subscribed})
+		admin{t, d, s, s.Client(cardeatest.Native)}.deliveries()
 	})
 	if missed := d.missed(); !t.Failed() && len(missed) > 0 {
 		t.Errorf("no answer was checked of %v", missed)

@@ -29,6 +29,7 @@ const (
 	Courier    Resource = "courier"
 	Recovery   Resource = "recovery"
 	Metrics    Resource = "metrics"
+	Events     Resource = "events"
 	// Organizations decide who may sign in.
 	Organizations Resource = "organizations"
 )
@@ -45,7 +46,7 @@ func (r Resource) Accesses() []Access {
 
 // Resources are all resources, in the order in which they are listed to people.
 func Resources() []Resource {
-	return []Resource{Identities, Sessions, Courier, Recovery, Metrics, Organizations}
+	return []Resource{Identities, Sessions, Courier, Recovery, Metrics, Events, Organizations}
 }
 
 // Scope is one permission: "identities:read", "sessions:*", or "*" for everything.

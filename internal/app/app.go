@@ -162,7 +162,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
 		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
-		Courier:   mail,
+		Courier: mail, Deliveries: deliveries{rows.Tenant},
 		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
 		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})

@@ -62,7 +62,7 @@ func (s *Server) listMessages(w http.ResponseWriter, r *http.Request) {
 
 // messagesByKey loads a page of messages and adds its links.
 func (s *Server) messagesByKey(w http.ResponseWriter, r *http.Request) ([]*Message, error) {
-	q, set, now := r.URL.Query(), s.compiled.Load(), s.clock.Now()
+	q := r.URL.Query()
 	size, err := messagePageSize(q)
 	if err != nil {
 		return nil, err
@@ -71,13 +71,27 @@ func (s *Server) messagesByKey(w http.ResponseWriter, r *http.Request) ([]*Messa
 	if q.Has("status") && !messageStates[f.Status] {
 		return nil, problem.BadRequest("The status of a message is queued, processing, sent or abandoned.")
 	}
-	scope := s.pageScope("messages", filtersOf(q, "status", "recipient"))
-	if token := pageToken(q); token != "" {
-		if f.BeforeCreatedAt, f.BeforeID, err = set.openPage(token, scope, now); err != nil {
+	return byKey(s, w, r, s.pageScope("messages", filtersOf(q, "status", "recipient")), size, func(before time.Time, id uuid.UUID) ([]*Message, error) {
+		f.BeforeCreatedAt, f.BeforeID = before, id
+		return s.Courier.ListMessages(r.Context(), f)
+	}, func(m *Message) (time.Time, uuid.UUID) { return m.CreatedAt, m.ID })
+}
+
+// byKey loads a page of a list that goes by time and id, and adds its links. load
+// gives what follows a place, zero for the first page, and one more than fits.
+func byKey[T any](s *Server, w http.ResponseWriter, r *http.Request, scope []byte, size int,
+	load func(before time.Time, id uuid.UUID) ([]T, error), place func(T) (time.Time, uuid.UUID),
+) ([]T, error) {
+	set, now := s.compiled.Load(), s.clock.Now()
+	var before time.Time
+	var id uuid.UUID
+	var err error
+	if token := pageToken(r.URL.Query()); token != "" {
+		if before, id, err = set.openPage(token, scope, now); err != nil {
 			return nil, err
 		}
 	}
-	list, err := s.Courier.ListMessages(r.Context(), f)
+	list, err := load(before, id)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +102,8 @@ func (s *Server) messagesByKey(w http.ResponseWriter, r *http.Request) ([]*Messa
 	next := ""
 	if len(list) > size {
 		list = list[:size]
-		last := list[size-1]
-		if next, err = s.sealPage(set, scope, last.CreatedAt, last.ID, now); err != nil {
+		at, id := place(list[size-1])
+		if next, err = s.sealPage(set, scope, at, id, now); err != nil {
 			return nil, err
 		}
 	}

@@ -34,9 +34,10 @@ type Options struct {
 	// Keys open the admin port where it asks for credentials; nil for none.
 	Keys apikey.Keys
 	// Tenant names the tenant in tokens, so that they are worthless in another.
-	Tenant  string
-	Courier Courier
-	Ready   func(context.Context) error // nil when requests can be served
+	Tenant     string
+	Courier    Courier
+	Deliveries Deliveries
+	Ready      func(context.Context) error // nil when requests can be served
 	// Tokenizer gives the tokenizer of a template.
 	Tokenizer func(ctx context.Context, set *flow.Setup, template string) (*session.Tokenizer, error)
 	// PublicKeys is the JSON Web Key Set with which those tokens can be checked.

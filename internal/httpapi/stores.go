@@ -170,6 +170,38 @@ type ErrorContainer struct {
 	UpdatedAt time.Time
 }
 
+// Deliveries are what other systems are still to be told, as operators see it.
+type Deliveries interface {
+	// ListDeliveries lists a page of deliveries, newest first, then by id.
+	ListDeliveries(ctx context.Context, f DeliveryFilter) ([]*Delivery, error)
+	Delivery(ctx context.Context, id uuid.UUID) (*Delivery, error)
+	// ReplayDelivery gives one that was given up all its attempts again. One that
+	// waits stays as it is, and replayed is false.
+	ReplayDelivery(ctx context.Context, id uuid.UUID, now time.Time) (replayed bool, err error)
+	// ReplayDeliveries does so with the oldest that a filter selects, at most its
+	// limit, and counts them.
+	ReplayDeliveries(ctx context.Context, f DeliveryFilter, now time.Time) (int, error)
+}
+
+// DeliveryFilter selects a page of deliveries. What is zero does not matter.
+type DeliveryFilter struct {
+	Status, Target, Type string
+	BeforeCreatedAt      time.Time // with BeforeID: the last delivery of the page before
+	BeforeID             uuid.UUID
+	Limit                int
+}
+
+// Delivery is an event or a web hook that has not arrived.
+type Delivery struct {
+	ID, Event, Subject uuid.UUID
+	Kind, Target, Type string
+	Status             string // "waiting" or "dead"
+	Attempts           int
+	Error              string // of the last attempt; "" for none
+	CreatedAt          time.Time
+	UpdatedAt          time.Time
+}
+
 // Courier is the outbox as operators see it.
 type Courier interface {
 	// ListMessages lists a page of messages, newest first, then by id, without

@@ -250,9 +250,11 @@ func TestAProcessThatDiesLosesNothing(t *testing.T) {
 		}
 		_, stop := d.start("alive")
 		pass(relay.LeaseFor - time.Millisecond)
+		d.mu.Lock()
 		if len(d.said) != 0 {
 			t.Error("it was run while another worker had it")
 		}
+		d.mu.Unlock()
 		pass(poll)
 		stop()
 		if !slices.Equal(d.said, []string{"a", "b"}) {
@@ -277,9 +279,11 @@ func TestASystemThatNeverAnswersLeavesRoomForOthers(t *testing.T) {
 		d.write("quick", uuid.New(), "quick")
 		_, stop := d.start("w")
 		pass(time.Second)
+		d.mu.Lock()
 		if len(d.times["quick"]) != 1 {
 			t.Errorf("%d of the slow ones were begun, and the quick one was not", len(d.times["slow"]))
 		}
+		d.mu.Unlock()
 		pass(time.Hour)
 		stop()
 		if waiting, dead := d.left(); waiting != 0 || dead != 3*concurrency {

@@ -44,7 +44,8 @@ func TestPeopleUseTheAccountPages(t *testing.T) {
 }
 
 // everyJourney turns on recovery and verification with codes.
-func everyJourney(selfservice map[string]any, _ string) {
+func everyJourney(tree map[string]any, _ string) {
+	selfservice := tree["selfservice"].(map[string]any)
 	selfservice["methods"].(map[string]any)["code"] = map[string]any{"enabled": true}
 	flows := selfservice["flows"].(map[string]any)
 	flows["recovery"] = map[string]any{"enabled": true, "use": "code"}

@@ -43,8 +43,9 @@ func TestMembersOfAnOrganizationComeInThroughItsConnection(t *testing.T) {
 	const organization = "6f8f1f0b-98a5-4c9e-8a5e-0d6a6c1e7a11"
 	browser := needs(t)
 	issuer, front, register := provider(t)
-	base := serve(t, build(t), "127.0.0.1", func(selfservice map[string]any, base string) {
+	base := serve(t, build(t), "127.0.0.1", func(tree map[string]any, base string) {
 		register(base + "self-service/methods/oidc/callback/acme")
+		selfservice := tree["selfservice"].(map[string]any)
 		methods, flows := selfservice["methods"].(map[string]any), selfservice["flows"].(map[string]any)
 		methods["b2b"] = map[string]any{"config": map[string]any{"organizations": []any{
 			map[string]any{"id": organization, "label": "Acme", "domains": []string{"zitadel.ch"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	_ "modernc.org/sqlite" // the driver, for looking at a server's file from outside
@@ -17,6 +18,26 @@ func openDatabase(t *testing.T, path string) *sql.DB {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// look opens a server's database as another process would.
+func (s *server) look(t *testing.T) *sql.DB {
+	t.Helper()
+	switch scheme, address, _ := strings.Cut(s.dsn, "://"); scheme {
+	case "sqlite":
+		return openDatabase(t, s.database())
+	case "mysql":
+		db, err := sql.Open("mysql", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return db
+	}
+	db, err := sql.Open("pgx", s.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return db
 }
 

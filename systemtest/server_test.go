@@ -50,6 +50,7 @@ type options struct {
 type server struct {
 	PublicURL, AdminURL string
 	dir                 string
+	dsn                 string // of its database
 	publicAddr          string
 	files               []string
 	log                 *os.File
@@ -103,9 +104,8 @@ func start(t testing.TB, o options) *server {
 func (s *server) database() string { return filepath.Join(s.dir, "cardea.db") }
 
 func (s *server) config(o options, public, admin int) string {
-	dsn := o.DSN
-	if dsn == "" {
-		dsn = "sqlite://" + filepath.ToSlash(s.database()) + "?_fk=true" + o.DSNQuery
+	if s.dsn = o.DSN; s.dsn == "" {
+		s.dsn = "sqlite://" + filepath.ToSlash(s.database()) + "?_fk=true" + o.DSNQuery
 	}
 	return fmt.Sprintf(`
 dsn: %q
@@ -133,7 +133,7 @@ selfservice:
     settings: {ui_url: "https://%[8]s/settings"}
     recovery: {ui_url: "https://%[8]s/recovery"}
     verification: {ui_url: "https://%[8]s/verification"}
-`, dsn,
+`, s.dsn,
 		s.PublicURL+"/", public, s.AdminURL+"/", admin, o.BcryptCost,
 		base64.StdEncoding.EncodeToString([]byte(schema)), uiHost, returnHost)
 }

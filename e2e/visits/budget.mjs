@@ -24,8 +24,10 @@ export const budget = () => withBrowser({ javaScriptEnabled: true, viewport: { w
     await page.goto(base + path, { waitUntil: 'networkidle' });
     check(answers >= 3, `${path}: only ${answers} answers were counted`);
     check(bytes < most, `${path}: ${bytes} bytes were sent, at most ${most} are good`);
+    // The local time takes the place of UTC within its line, on a slow machine after
+    // the first picture: a hundredth of what counts as good (0.1).
     const shifts = await page.evaluate(() => window.shifts);
-    check(shifts === 0, `${path}: the layout moved by ${shifts} while it was loading`);
+    check(shifts < 0.001, `${path}: the layout moved by ${shifts} while it was loading`);
     console.log(`${path}: ${bytes} bytes in ${answers} answers`);
   }
 });

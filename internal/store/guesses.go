@@ -16,14 +16,17 @@ var guessKey = []byte("guesses")
 // no more than allowed get true: the count and the question whether it may grow are
 // one conditional UPDATE. until is when there may be more, only with false.
 func (t *Tenant) Guess(ctx context.Context, purpose, subject string, allowed int, now time.Time, window time.Duration) (ok bool, until time.Time, err error) {
-	for range 3 { // at most: nothing there, somebody else was quicker, count
+	for range 4 { // at most: nothing there, somebody else was quicker, count
 		if ok, err = t.countGuess(ctx, purpose, subject, allowed, now); err != nil || ok {
-			return ok, until, err
+			return ok, time.Time{}, err
 		}
-		until, err = t.guessesEnd(ctx, purpose, subject)
+		var counted int
+		counted, until, err = t.guesses(ctx, purpose, subject)
 		switch {
-		case err == nil && now.Before(until):
+		case err == nil && now.Before(until) && counted >= allowed:
 			return false, until, nil
+		case err == nil && now.Before(until):
+			continue // somebody has begun to count since
 		case err != nil && !errors.Is(err, problem.ErrNotFound):
 			return false, until, err
 		}
@@ -45,10 +48,10 @@ func (t *Tenant) countGuess(ctx context.Context, purpose, subject string, allowe
 	return ok, err
 }
 
-func (t *Tenant) guessesEnd(ctx context.Context, purpose, subject string) (until time.Time, err error) {
-	err = one(t.read(ctx), "SELECT expires_at FROM one_time WHERE tenant = ? AND purpose = ? AND subject = ? AND key_hash = ?",
-		[]any{t.id, purpose, subject, guessKey}, timeAt{&until})
-	return until, err
+func (t *Tenant) guesses(ctx context.Context, purpose, subject string) (counted int, until time.Time, err error) {
+	err = one(t.read(ctx), "SELECT attempts, expires_at FROM one_time WHERE tenant = ? AND purpose = ? AND subject = ? AND key_hash = ?",
+		[]any{t.id, purpose, subject, guessKey}, &counted, timeAt{&until})
+	return counted, until, err
 }
 
 // firstGuess begins to count; false when somebody else has.

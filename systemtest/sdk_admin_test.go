@@ -18,7 +18,10 @@ import (
 
 // notOfTheClient are the admin operations that are Cardea's own: the official client
 // knows nothing of them.
-var notOfTheClient = []string{"exportIdentities", "importIdentities", "resendCourierMessage", "listRevokedSessions"}
+var notOfTheClient = []string{"exportIdentities", "importIdentities", "resendCourierMessage", "listRevokedSessions",
+	"listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization",
+	"listDeliveries", "getDelivery", "replayDelivery", "replayDeliveries",
+}
 
 // adminOperations are the operations of the admin port that a description lists, as
 // routes whose handlers are never called: asked for a request, they name its operation.

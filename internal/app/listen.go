@@ -80,7 +80,11 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	if ready != nil {
 		ready()
 	}
-	go debug.FreeOSMemory() // what only the start needed
+	go func() { // what only the start and the first round of the background needed
+		a.clock.SleepUntil(ctx, a.clock.Now().Add(settled))
+		debug.FreeOSMemory()
+		giveBackCode()
+	}()
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
@@ -91,6 +95,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	background.Wait()
 	return err
 }
+
+// settled is when nothing of the start is under way any more.
+const settled = time.Second
 
 // shutdown closes all ports at once and gives all requests the same time to end.
 func shutdown(servers []*http.Server) error {

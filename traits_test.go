@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"cardea/cardeatest"
 )
 
@@ -53,6 +55,55 @@ func TestPeopleDoNotSetProtectedTraits(t *testing.T) {
 		}
 		if read := operator.Get(s.AdminURL + "/admin/identities/" + id); read.Text("traits", "plan") != "gold" {
 			t.Errorf("a read-only trait was changed: %s", read.Body)
+		}
+	})
+}
+
+// TestPeopleHaveListsOfObjects is about a trait whose items are objects: a form that
+// knows nothing of it leaves it alone, one that does sends it by position or as JSON.
+func TestPeopleHaveListsOfObjects(t *testing.T) {
+	const schema = `{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {"traits": {"type": "object", "properties": {
+		"email": {"type": "string", "format": "email", "ory.sh/kratos": {"credentials": {"password": {"identifier": true}}}},
+		"name": {"type": "string"},
+		"pets": {"type": "array", "items": {"type": "object", "required": ["name"], "properties": {
+			"name": {"type": "string", "minLength": 1}, "age": {"type": "integer"}, "chip": {"type": "object", "properties": {"code": {"type": "string"}}}}}}}}}}`
+	options := cardeatest.Options{Config: "identity: {default_schema_id: p, schemas: [{id: p, url: 'base64://" + base64.StdEncoding.EncodeToString([]byte(schema)) + "'}]}"}
+	each(t, options, func(t *testing.T, s *cardeatest.Server, kind cardeatest.Kind) {
+		const email = "ann@cardea.test"
+		operator := s.Client(cardeatest.Native)
+		person := s.Client(kind)
+		person.SignUp(email, cardeatest.Password)
+		address := s.AdminURL + "/admin/identities/" + person.WhoAmI().Text("identity", "id")
+		pets := func() any {
+			traits, _ := operator.Get(address).JSON["traits"].(map[string]any)
+			return traits["pets"]
+		}
+		if got := pets(); got != nil {
+			t.Fatalf("somebody who named no pets has %v", got)
+		}
+
+		want := []any{map[string]any{"name": "Rex", "age": 3.0, "chip": map[string]any{"code": "7"}}, map[string]any{"name": "Tom"}}
+		for how, sent := range map[string]map[string]any{
+			"as JSON":        {"method": "profile", "traits": map[string]any{"email": email, "pets": want}},
+			"by position":    {"method": "profile", "traits.email": email, "traits.pets.0.name": "Rex", "traits.pets.0.age": "3", "traits.pets.0.chip.code": "7", "traits.pets.1.name": "Tom"},
+			"as text":        {"method": "profile", "traits.email": email, "traits.pets": `[{"name": "Rex", "age": 3, "chip": {"code": "7"}}, {"name": "Tom"}]`},
+			"not at all":     {"method": "profile", "traits.email": email, "traits.name": "Ann"},
+			"as none":        {"method": "profile", "traits": map[string]any{"email": email, "pets": []any{}}},
+			"with a mistake": {"method": "profile", "traits": map[string]any{"email": email, "pets": []any{map[string]any{"age": 3}}}},
+		} {
+			wantStatus(t, "an operator resets them", operator.Do("PUT", address, map[string]any{"schema_id": "p", "traits": map[string]any{"email": email, "pets": want[1:]}}), 200)
+			expected := want
+			switch how {
+			case "not at all", "with a mistake":
+				expected = want[1:]
+			case "as none":
+				expected = want[:0]
+			}
+			form := person.Start("settings", "")
+			form.Form(form.Submit(sent))
+			if diff := cmp.Diff(any(expected), pets()); diff != "" {
+				t.Errorf("sent %s (-want +got):\n%s", how, diff)
+			}
 		}
 	})
 }

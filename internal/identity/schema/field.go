@@ -170,6 +170,9 @@ func (w *walker) list(path []string, m *memberOf, sum *summary, nullable bool) (
 		fields := len(w.fields)
 		shape.Items, err = w.object(append(slices.Clone(path), anyIndex), sum.items)
 		w.fields = w.fields[:fields]
+		if !m.conditional && !slices.Contains(path, anyIndex) {
+			w.formless = append(w.formless, slices.Clone(path))
+		}
 		return shape, err
 	case sum.tuple:
 	case itemType == "array":

@@ -114,10 +114,11 @@ func searchStamp(names []string) string {
 
 // Guard holds submitted traits against those that are stored: traits that people
 // cannot set stay as they are. One that was left out is put back, which is what
-// forms do with disabled fields; one that was changed is a violation. before is nil
-// when there is nothing yet.
+// forms do with disabled fields; one that was changed is a violation. A list of
+// objects, which forms have no field for, is put back as well: an empty one removes
+// it. before is nil when there is nothing yet.
 func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) ([]Violation, error) {
-	if len(s.guards) == 0 {
+	if len(s.guards)+len(s.formless) == 0 {
 		return nil, nil
 	}
 	var stored any
@@ -125,6 +126,12 @@ func (s *Schema) Guard(submitted map[string]any, before json.RawMessage) ([]Viol
 		var err error
 		if stored, err = payload.DecodeJSON(before); err != nil {
 			return nil, err
+		}
+	}
+	for _, path := range s.formless {
+		was, had := lookup(stored, path[1:])
+		if _, has := lookup(submitted, path[1:]); had && !has {
+			restore(submitted, path[1:], was)
 		}
 	}
 	var found []Violation

@@ -53,6 +53,7 @@ type Schema struct {
 	searchable  []string   // names of traits that operators can search by
 	searchStamp string     // tells searchable from another list
 	guards      []guard    // traits that people cannot set
+	formless    [][]string // traits that no form has a field for: lists of objects
 	languages   [][]string // paths below traits that say in which language to write
 }
 

@@ -83,6 +83,7 @@ type App struct {
 	hooks   *hook.Runner
 	errands *errands
 	metrics http.Handler
+	places  places
 }
 
 // queueOfHashes is how many passwords may wait to be hashed before the server
@@ -153,7 +154,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	engine := flow.New(flow.Options{
 		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
-		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(),
+		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(), Places: &a.places,
 		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})
@@ -206,6 +207,10 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err != nil {
 		return err
 	}
+	usePlaces, err := a.places.prepare(snapshot)
+	if err != nil {
+		return err
+	}
 	if err := a.post.deliverers.Prepare(ctx, snapshot); err != nil {
 		return err
 	}
@@ -214,6 +219,7 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	}
 	useTexts()
 	usePages()
+	usePlaces()
 	a.setup.store(setup)
 	a.signOutOutsiders(ctx, setup)
 	return nil

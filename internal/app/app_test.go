@@ -54,6 +54,13 @@ func (s *said) String() string {
 	return s.b.String()
 }
 
+// forget makes as if nothing had been logged yet.
+func (s *said) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Reset()
+}
+
 // start builds a server. extra is laid over the configuration; the path that is
 // returned is the file of the last of it, for tests that change it.
 func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
@@ -141,7 +148,7 @@ func TestAChangedConfigurationIsInForceForTheNextRequest(t *testing.T) {
 		done := make(chan bool)
 		go func() { a.watchConfig(ctx); close(done) }()
 		changed := func(text string) {
-			log.b.Reset()
+			log.forget()
 			write(t, path, text)
 			time.Sleep(3 * reloadInterval)
 			synctest.Wait()
@@ -245,6 +252,7 @@ func TestAServerIsReadyWhenItsTablesAreThere(t *testing.T) {
 func TestAServerThatCannotWorkIsNotBuilt(t *testing.T) {
 	for name, c := range map[string]struct{ yaml, key string }{
 		"a schema that is not there": {`identity: {schemas: [{id: default, url: "file:///nowhere/schema.json"}]}`, "identity.schemas"},
+		"places that are not there":  {"cardea: {geoip: {file: /nowhere/places.mmdb}}", "cardea.geoip.file"},
 		"a database of no kind":      {`dsn: "oracle://user:password-of-the-database@host/db"`, ""},
 		"a folder for a database":    {`dsn: "sqlite:///"`, ""},
 	} {

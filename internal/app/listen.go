@@ -38,6 +38,7 @@ func (a *App) Background(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
 	all.Go(func() { a.watchConfig(ctx) })
+	all.Go(func() { a.watchPlaces(ctx) })
 	all.Go(func() { a.tasks.Run(ctx) })
 	all.Go(func() { a.feed.Run(ctx) })
 	all.Go(func() { a.writeUses(ctx) })

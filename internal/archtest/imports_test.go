@@ -35,6 +35,7 @@ var layers = []layer{
 	{"secret", []string{"problem"}, "secrets are made and checked without knowing what for"},
 	{"ui", nil, "nodes and messages are data"},
 	{"jsonnet", nil, "a leaf: it evaluates what it is given"},
+	{"geo", nil, "a leaf: where addresses are"},
 	{"fetch", []string{"clock"}, "the one way out knows only the time"},
 	{"payload", []string{"problem"}, "reading a body needs no more than a way to complain"},
 	{"config", []string{"api"}, "a snapshot is plain data; those who use it come to it"},
@@ -45,7 +46,7 @@ var layers = []layer{
 	{"session", []string{"identity", "secret", "jose", "problem", "clock"}, "domain: no SQL, no HTTP, no configuration"},
 	{"org", []string{"problem"}, "domain: no SQL, no HTTP, no configuration"},
 	{"oauth2", []string{"config", "problem"}, "calls to the OAuth2 server, over the one way out"},
-	{"flow", []string{"org", "oauth2", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
+	{"flow", []string{"org", "oauth2", "geo", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
 	{"method", []string{"org", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose"}, "methods never know each other, the store or the wire"},
 	{"errand", []string{"relay", "flow", "config", "secret", "clock"}, "errands are written by journeys and the store, and run without knowing what they say"},
 	{"event", []string{"errand", "flow", "identity", "session", "config", "clock", "fetch"}, "what happened is said by those who know, over the one way out"},
@@ -87,6 +88,7 @@ var onlyFrom = []struct {
 	{"github.com/coreos/go-oidc", []string{"method/oidc"}, "OpenID Connect has one home"},
 	{"golang.org/x/oauth2", []string{"method/oidc"}, "OAuth 2.0 has one home"},
 	{"github.com/zitadel/oidc", nil, "a provider for tests"},
+	{"github.com/oschwald/maxminddb-golang", []string{"geo"}, "files with places have one home"},
 	{"github.com/go-webauthn/webauthn", []string{"method/webauthn"}, "WebAuthn has one home"},
 }
 

@@ -32,7 +32,7 @@ func doctorCommand(env Env) *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Find out why something does not work, and how to mend it", Args: cobra.NoArgs,
 		Long: "Examines the configuration, the documents that it points to, secrets, cookies against the base URLs\n" +
-			"and pages, the database, the clock and the mail server. Changes nothing. The exit code is 1 when\n" +
+			"and pages, the file with places, the database, the clock and the mail server. Changes nothing. The exit code is 1 when\n" +
 			"there is a problem, and 0 when there are only warnings.",
 		RunE: func(c *cobra.Command, _ []string) error { return runDoctor(c.Context(), env, s, &o, offline) },
 	}
@@ -79,6 +79,7 @@ func patient(s *config.Snapshot, offline bool) *doctor.Patient {
 			return app.CheckDocuments(ctx, s)
 		},
 	}
+	p.Places = func() error { return app.CheckPlaces(s) }
 	if !s.Development || fileExists(s.DSN) { // the development database is made by the first start
 		p.Database = func(ctx context.Context) (doctor.Database, error) { return stateOf(ctx, s.DSN) }
 	}

@@ -294,6 +294,7 @@ type Cardea struct {
 	Courier       CardeaCourier
 	Janitor       CardeaJanitor
 	Session       CardeaSession
+	GeoIP         CardeaGeoIP
 	Admin         CardeaAdmin
 	Security      CardeaSecurity
 	WebAuthn      CardeaWebAuthn

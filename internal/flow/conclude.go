@@ -123,14 +123,14 @@ func (r *run) signIn(i *identity.Identity, m session.Method, fresh bool) (*sessi
 	if !fresh && r.Session != nil && r.Session.IdentityID == i.ID {
 		renewed := *r.Session
 		renewed.Identity = i
-		renewed.Devices = append(slices.Clip(renewed.Devices), r.Device) // told, but not kept: it has no id
+		renewed.Devices = append(slices.Clip(renewed.Devices), r.located()) // told, but not kept: it has no id
 		renewed.Renew(m, r.now, r.lifespan(&renewed))
 		if r.tied {
 			renewed.ExpiresAt = r.Session.ExpiresAt
 		}
 		return &renewed, r.Token
 	}
-	device := r.Device
+	device := r.located()
 	device.ID = r.newID()
 	transient := session.Session{Transient: r.transient()}
 	s := session.New(r.newID(), i, m, device, r.now, r.lifespan(&transient))

@@ -28,6 +28,7 @@ type Engine struct {
 	hooks     Hooks
 	events    Events
 	oauth2    OAuth2
+	places    Places
 	kinds     map[Kind]*kind
 	steps     map[Kind][]*Step
 	floor     time.Duration
@@ -43,6 +44,7 @@ type Options struct {
 	Hooks     Hooks    // nil as long as no web hook is configured
 	Events    Events   // nil as long as nobody wants to hear what happens
 	OAuth2    OAuth2   // nil as long as no OAuth2 server is configured
+	Places    Places   // nil as long as nobody knows where addresses are
 	Steps     []*Step  // in the order in which they are offered
 	// Floor is how long a sign-in that failed takes at least, so that what is
 	// wrong with an account cannot be told from the time.
@@ -51,7 +53,7 @@ type Options struct {
 
 // New builds an engine.
 func New(o Options) *Engine {
-	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
+	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
 	for _, s := range o.Steps {
 		e.steps[s.Kind] = append(e.steps[s.Kind], s)
 	}

@@ -48,6 +48,8 @@ type Patient struct {
 	Database func(context.Context) (Database, error)
 	// Documents reads and compiles what the configuration points to.
 	Documents func(context.Context) (warnings []string, err error)
+	// Places reads the file that tells where addresses are.
+	Places func() error
 	// Mail connects to the mail server.
 	Mail func(context.Context) error
 	// ServerTime is what the clock of the server at the public base URL shows, and
@@ -74,6 +76,7 @@ func Checks() []Check {
 	return []Check{
 		{"configuration", configuration},
 		{"documents", documents},
+		{"places", places},
 		{"secrets", secrets},
 		{"cookies", cookies},
 		{"database", database},
@@ -134,6 +137,18 @@ func documents(ctx context.Context, p *Patient) (found []Finding) {
 		found = append(found, Finding{Severity: Warning, Key: "courier.templates", What: w, Remedy: "Correct the template."})
 	}
 	return found
+}
+
+// places reads what says where devices are.
+func places(_ context.Context, p *Patient) []Finding {
+	if p.Places == nil {
+		return nil
+	}
+	if err := p.Places(); err != nil {
+		return []Finding{{Severity: Problem, Key: "cardea.geoip.file", What: err.Error(),
+			Remedy: "Download the file anew and put it there as a whole (write it beside, then rename it); the server does not start with one that it cannot read."}}
+	}
+	return nil
 }
 
 func database(ctx context.Context, p *Patient) (found []Finding) {

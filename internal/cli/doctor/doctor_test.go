@@ -106,6 +106,8 @@ func TestFindings(t *testing.T) {
 		{"a template that warns", "", func(p *doctor.Patient) {
 			p.Documents = func(context.Context) ([]string, error) { return []string{"a body is empty"}, nil }
 		}, []string{"documents warning courier.templates"}},
+		{"a file with places that cannot be read", "", func(p *doctor.Patient) { p.Places = func() error { return broken } }, []string{"places problem cardea.geoip.file"}},
+		{"a file with places", "", func(p *doctor.Patient) { p.Places = func() error { return nil } }, nil},
 
 		{"a sample secret", "secrets: {default: [PLEASE-CHANGE-ME-I-AM-VERY-INSECURE]}", nil, []string{"secrets problem secrets.default.0"}},
 		{"a secret of one letter", "secrets: {cookie: [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]}", nil, []string{"secrets problem secrets.cookie.0"}},

@@ -71,6 +71,12 @@ func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
 		paths = append(paths, filepath.Join(dir, fmt.Sprint(i, ".yml")))
 		write(t, paths[i], text)
 	}
+	return launch(t, log, o, paths...), paths[len(paths)-1]
+}
+
+// launch builds a server of configuration files.
+func launch(t *testing.T, log *said, o Options, paths ...string) *App {
+	t.Helper()
 	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: paths}) }
 	snapshot, err := load()
 	if err != nil {
@@ -85,26 +91,14 @@ func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.Close() })
-	return a, paths[len(paths)-1]
+	return a
 }
 
 // another builds a second server on the files and the database of a first, of which
 // path is the last file.
 func another(t *testing.T, path string, o Options) *App {
 	t.Helper()
-	files := []string{filepath.Join(filepath.Dir(path), "0.yml"), path}
-	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: files}) }
-	snapshot, err := load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Config, o.Log = config.NewManager(snapshot, load), slog.New(slog.DiscardHandler)
-	a, err := New(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close() })
-	return a
+	return launch(t, nil, o, filepath.Join(filepath.Dir(path), "0.yml"), path)
 }
 
 func write(t *testing.T, path, text string) {

@@ -47,6 +47,9 @@ type Spec struct {
 	Traits   bool              // the submission carries traits of the flow's schema
 	Echo     []string          // fields that may be shown again after a failure; traits always may
 	Enabled  func(*Setup) bool
+	// Retyped are fields beside those of Echo that the form shows again which takes
+	// the place of one that was open for too long.
+	Retyped []string
 	// FirstScreen steps have a place on the first of several screens, Companion
 	// ones beside the screen on which a code is asked for. FirstScreenOnly steps
 	// have none on a single screen.

@@ -45,6 +45,7 @@ func recovery() *flow.Step {
 			Enabled: enabled,
 			Accepts: func(f *flow.Flow) bool { return f.Active == method },
 			Answers: answersRecovery,
+			Retyped: []string{"email", "recovery_address"},
 		},
 		Prepare: prepareRecovery,
 		Render:  renderRecovery,

@@ -45,6 +45,7 @@ func verification() *flow.Step {
 		Spec: flow.Spec{
 			Kind: flow.Verification, Method: method, Group: ui.Code,
 			Aliases: map[string]string{"sms": "email"},
+			Retyped: []string{"email"},
 			Enabled: enabled,
 		},
 		Render: renderVerification,

@@ -20,7 +20,7 @@ const recoveryPurpose = "recovery link"
 // recovery sends a link that wins an account back.
 func recovery() *flow.Step {
 	return flow.Of(flow.Typed[emailInput]{
-		Spec:   flow.Spec{Kind: flow.Recovery, Method: method, Group: ui.Link, Enabled: enabled},
+		Spec:   flow.Spec{Kind: flow.Recovery, Method: method, Group: ui.Link, Enabled: enabled, Retyped: []string{"email"}},
 		Render: render,
 		Submit: submitRecovery,
 		Send:   handOut,

@@ -22,7 +22,7 @@ const maxAddress = 320
 // verification sends a link that proves an address.
 func verification() *flow.Step {
 	return flow.Of(flow.Typed[emailInput]{
-		Spec:   flow.Spec{Kind: flow.Verification, Method: method, Group: ui.Link, Enabled: enabled},
+		Spec:   flow.Spec{Kind: flow.Verification, Method: method, Group: ui.Link, Enabled: enabled, Retyped: []string{"email"}},
 		Render: render,
 		Submit: submitVerification,
 		Send:   sendVerification,

@@ -24,6 +24,7 @@ func (m Method) keySettings() *flow.Step {
 			Needs:    flow.NeedFreshSession,
 			Triggers: []string{"webauthn_register", "webauthn_remove"},
 			Enabled:  keysEnabled,
+			Retyped:  []string{"webauthn_register_displayname"},
 			Accepts:  inBrowser,
 		},
 		Prepare: prepareKeySettings,

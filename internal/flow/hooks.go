@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,19 +105,26 @@ func reports(h config.Hook) bool { return h.Name == hookWeb && !interrupts(h) &&
 
 func isWebHook(h config.Hook) bool { return h.Name == hookWeb }
 
-// ownHooks are the hooks of a method alone. Hooks that act before something is
-// stored are looked for here only, as the contract has it.
-func (s *Setup) ownHooks(k Kind, method string) []config.Hook {
-	return s.SelfService.Flows.ByKind(string(k)).After.Methods[method].Hooks
+// gates are where the hooks stand that decide before something is stored: among the
+// method's own, and among those of all methods unless the method has one itself. The
+// latter come first: nothing may wait to be proved that they have not seen.
+func (s *Setup) gates(k Kind, method string) []config.Hook {
+	after := s.SelfService.Flows.ByKind(string(k)).After
+	own := after.Methods[method].Hooks
+	if slices.ContainsFunc(own, interrupts) {
+		return own
+	}
+	return slices.Concat(after.Hooks, own)
 }
 
 // afterHooks are the hooks that follow a success: the method's own, else those of
 // all methods; the two lists are never merged.
 func (s *Setup) afterHooks(k Kind, method string) []config.Hook {
-	if own := s.ownHooks(k, method); len(own) > 0 {
+	after := s.SelfService.Flows.ByKind(string(k)).After
+	if own := after.Methods[method].Hooks; len(own) > 0 {
 		return own
 	}
-	return s.SelfService.Flows.ByKind(string(k)).After.Hooks
+	return after.Hooks
 }
 
 // tell calls the hooks that meet a condition, in their order, and ends with the
@@ -261,9 +269,30 @@ func (r *run) beforeHooks(ctx context.Context) error {
 	case err != nil:
 		return &hookFailure{err}
 	case refused != nil:
-		return &hookFailure{problem.New(r.kind.refusedStart, "").With(errRefused)}
+		return &hookFailure{refusedStart(refused)}
 	}
 	return nil
+}
+
+// refusedStart is the error of a start that a hook does not want, in the words of the
+// hook: there is no form yet that could show them.
+func refusedStart(why *Rejected) *problem.Error {
+	all := slices.Clone(why.Form)
+	for _, m := range why.Fields {
+		all = append(all, m.Message)
+	}
+	told, texts := []map[string]any{}, []string{}
+	for _, m := range all {
+		about := map[string]any{"id": m.ID, "text": m.Text, "type": m.Type}
+		if m.Context != nil {
+			about["context"] = m.Context
+		}
+		told = append(told, about)
+		texts = append(texts, m.Text)
+	}
+	p := problem.New(403, "").Named(problem.FlowRefused).Detail("messages", told).With(errRefused)
+	p.Reason = strings.Join(texts, " ")
+	return p
 }
 
 // settingsSession is whose settings are about to be changed; other journeys begin
@@ -282,24 +311,6 @@ func (r *run) notStarted(ctx context.Context, err error) *Answer {
 		return envelope(asProblem(hook.cause))
 	}
 	return r.forward(ctx, err)
-}
-
-// unborn is an identity as hooks see it that run before it is stored: the contract
-// tells them of nothing that storing gives.
-func unborn(i *identity.Identity) *identity.Identity {
-	seen := *i
-	seen.ID, seen.CreatedAt, seen.UpdatedAt = uuid.Nil, time.Time{}, time.Time{}
-	seen.VerifiableAddresses = slices.Clone(i.VerifiableAddresses)
-	for n := range seen.VerifiableAddresses {
-		a := &seen.VerifiableAddresses[n]
-		a.ID, a.CreatedAt, a.UpdatedAt = uuid.Nil, time.Time{}, time.Time{}
-	}
-	seen.RecoveryAddresses = slices.Clone(i.RecoveryAddresses)
-	for n := range seen.RecoveryAddresses {
-		a := &seen.RecoveryAddresses[n]
-		a.ID, a.CreatedAt, a.UpdatedAt = uuid.Nil, time.Time{}, time.Time{}
-	}
-	return &seen
 }
 
 // unstored is a session as hooks see it that run before it is stored: a new one

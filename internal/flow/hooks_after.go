@@ -60,8 +60,8 @@ func (r *run) registrationHooks(ctx context.Context, step *Step, result NewIdent
 		r.flow.State = result.State
 	}
 	defer func() { r.flow.State = state }()
-	for _, h := range r.ownHooks(Registration, step.Method) {
-		refused, err := r.tell(ctx, []config.Hook{h}, interrupts, occasion{identity: unborn(i)}, func(c *IdentityChange) (*Rejected, error) {
+	for _, h := range r.gates(Registration, step.Method) {
+		refused, err := r.tell(ctx, []config.Hook{h}, interrupts, occasion{identity: i}, func(c *IdentityChange) (*Rejected, error) {
 			apply, refused, err := r.settleChange(i, c)
 			if apply != nil {
 				err = apply(i)
@@ -102,7 +102,7 @@ func (r *run) settingsHooks(ctx context.Context, step *Step, c *Changed) (before
 		return nil, nil, a
 	}
 	session := r.Session
-	for _, h := range r.ownOrAll(step) {
+	for _, h := range r.gates(Settings, step.Method) {
 		if h.Name == hookVerifyNew {
 			if a := r.deferChange(ctx, step, before, after); a != nil {
 				return nil, nil, a
@@ -122,15 +122,6 @@ func (r *run) settingsHooks(ctx context.Context, step *Step, c *Changed) (before
 		}
 	}
 	return before, after, nil
-}
-
-// ownOrAll are the hooks that may run before a change is stored: the method's own
-// alone, except that verify_new_address is found wherever it stands.
-func (r *run) ownOrAll(step *Step) []config.Hook {
-	if own := r.ownHooks(Settings, step.Method); len(own) > 0 {
-		return own
-	}
-	return slices.DeleteFunc(slices.Clone(r.afterHooks(Settings, step.Method)), isWebHook)
 }
 
 // both applies one change after the other; the first may be nil.

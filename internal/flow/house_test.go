@@ -34,6 +34,8 @@ type house struct {
 	submit func(context.Context, *flow.Exec, stubInput) (flow.Result, error)
 	// hook answers web hooks; nil lets everything go on.
 	hook func(path string, about flow.HookCall) (*flow.HookAnswer, error)
+	// told hears what hooks are told that nobody waits for; nil for nobody.
+	told func(path string, about flow.HookCall)
 }
 
 type stubInput struct {

@@ -35,7 +35,6 @@ type kind struct {
 	renewsExpired  bool // the anti-CSRF token changes when a flow has expired
 	renewsViolated bool // ... and when a submission did not carry it
 
-	refusedStart  int  // what a start is answered that a hook refuses: there is no form yet that could say why
 	plainStart    bool // failures of hooks at the start are told in JSON, whoever asks
 	bareErrors400 bool // errors without a status of their own count as the client's
 
@@ -56,7 +55,7 @@ func kinds() map[Kind]*kind {
 			back:   []guard{refuseSecondReturn, checkExpiry},
 
 			expired: ui.LoginFlowExpired, nobody: ui.LoginNoMethod,
-			step: 400, repeats: true, invalidStatus: 303, fetchExpired: true, padded: true, refusedStart: 404,
+			step: 400, repeats: true, invalidStatus: 303, fetchExpired: true, padded: true,
 			order: func([]string) ui.SortOrder { return ui.LoginOrder() },
 		},
 		Registration: {
@@ -67,7 +66,7 @@ func kinds() map[Kind]*kind {
 			back:   []guard{refuseSecondReturn, checkExpiry},
 
 			expired: ui.RegistrationFlowExpired, nobody: ui.RegistrationNoMethod,
-			step: 400, repeats: true, invalidStatus: 302, fetchExpired: true, refusedStart: 500,
+			step: 400, repeats: true, invalidStatus: 302, fetchExpired: true,
 			order:  ui.RegistrationOrder,
 			traits: true, traitGroup: ui.Default, bare: true,
 		},
@@ -79,7 +78,7 @@ func kinds() map[Kind]*kind {
 			back:   []guard{requireSession, checkExpiry, requireSameIdentity, requireLevelToRead},
 
 			expired: ui.SettingsFlowExpired, nobody: ui.SettingsNoMethod, traitGroup: ui.Profile, missing: "There is no settings flow of this id.",
-			step: 200, repeats: true, invalidStatus: 303, refusedStart: 500, bareErrors400: true,
+			step: 200, repeats: true, invalidStatus: 303, bareErrors400: true,
 			order: ui.SettingsOrder,
 		},
 		Recovery: {
@@ -90,7 +89,7 @@ func kinds() map[Kind]*kind {
 
 			expired: ui.RecoveryFlowExpired, nobody: ui.RecoveryNoMethod,
 			step: 200, invalidStatus: 303, primary: true, padded: true, renewsViolated: true, repeats: true,
-			refusedStart: 500, plainStart: true, bareErrors400: true,
+			plainStart: true, bareErrors400: true,
 			missing: "There is no recovery flow of this id.",
 		},
 		Verification: {
@@ -101,7 +100,7 @@ func kinds() map[Kind]*kind {
 
 			expired: ui.VerificationFlowExpired, nobody: ui.VerificationNoMethod,
 			step: 200, byAccept: true, invalidStatus: 303, primary: true, strict: true, padded: true, plain: true, renewsExpired: true,
-			refusedStart: 500, plainStart: true, bareErrors400: true,
+			plainStart: true, bareErrors400: true,
 			missing: "There is no verification flow of this id.",
 		},
 	}

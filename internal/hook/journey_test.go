@@ -110,7 +110,7 @@ func TestAHookCanRefuseARegistration(t *testing.T) {
 		if all := people(t, s); len(all) != 0 {
 			t.Errorf("there is somebody: %v", all)
 		}
-		if h := x.heard()[0]; h["id"] != "00000000-0000-0000-0000-000000000000" || h["who"] != ann || h["session"] != nil {
+		if h := x.heard()[0]; h["id"] == nobody || h["who"] != ann || h["session"] != nil {
 			t.Errorf("the hook heard %v", h)
 		}
 		x.answer = answering(200, refusing)
@@ -200,7 +200,7 @@ func TestALoginThatAHookRefusesLeavesNoSession(t *testing.T) {
 			t.Errorf("there is a session: %s", got)
 		}
 		heard := x.heard()
-		if len(heard) != 2 || heard[0]["transient"] != nil || heard[0]["method"] != "GET" || heard[1]["id"] != id || heard[1]["session"] != "00000000-0000-0000-0000-000000000000" || heard[1]["transient"] == nil {
+		if len(heard) != 2 || heard[0]["transient"] != nil || heard[0]["method"] != "GET" || heard[1]["id"] != id || heard[1]["session"] != nobody || heard[1]["transient"] == nil {
 			t.Errorf("the hooks heard %v", heard)
 		}
 		// What a hook wants to make of an account counts for nothing at a login.
@@ -276,4 +276,38 @@ func TestSettingsAskBeforeAndTellAfterwards(t *testing.T) {
 			t.Errorf("called %v, want %v", paths, want)
 		}
 	})
+}
+
+func TestAHookCanRefuseTheStart(t *testing.T) {
+	for _, kind := range []string{"login", "registration", "settings", "recovery", "verification"} {
+		t.Run(kind, func(t *testing.T) {
+			journey(t, func(x *target) string {
+				hooks := "before: {hooks: [" + x.webHook("/before", "can_interrupt: true") + "]}"
+				if kind == "recovery" || kind == "verification" {
+					hooks += ", enabled: true"
+				}
+				return "selfservice: {methods: {code: {enabled: true}}, flows: {" + kind + ": {" + hooks + "}}}"
+			}, func(t *testing.T, x *target, s *cardeatest.Server, c *cardeatest.Client) {
+				if kind == "settings" {
+					c.SignUp(ann, cardeatest.Password)
+				}
+				x.answer = answering(403, refusing)
+				endpoint := "browser"
+				if c.Kind == cardeatest.Native {
+					endpoint = "api"
+				}
+				a := c.Get("/self-service/" + kind + "/" + endpoint)
+				if c.Kind == cardeatest.Browser && a.Status == 303 {
+					a = c.Get(strings.Replace(a.Location, "https://ui.cardea.test/error", "/self-service/errors", 1))
+				} else if a.Status != 403 {
+					t.Errorf("answered %d", a.Status)
+				}
+				if a.ErrorID() != "self_service_flow_refused" || a.Text("error", "reason") != "no not from there" || !strings.Contains(string(a.Body), `"id":1234`) {
+					t.Errorf("told %s", a.Body)
+				}
+				x.answer = nil
+				c.Start(kind, "")
+			})
+		})
+	}
 }

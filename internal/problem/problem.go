@@ -30,6 +30,7 @@ const (
 	FlowExpired                 ID = "self_service_flow_expired"
 	FlowReplaced                ID = "self_service_flow_replaced"
 	FlowDisabled                ID = "self_service_flow_disabled"
+	FlowRefused                 ID = "self_service_flow_refused" // by a web hook: not of the contract
 	BrowserLocationChangeNeeded ID = "browser_location_change_required"
 	IdentityDisabled            ID = "identity_disabled"
 	InvalidConfiguration        ID = "invalid_configuration"

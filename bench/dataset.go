@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,28 +20,37 @@ const (
 	browserShare = 4
 	// loginFlows is how many flows wait to be fetched.
 	loginFlows = 64
+	// sessionsEach is how many sessions people who signed up natively have.
+	sessionsEach = 3
 )
 
 // A dataset is what the operations need to know about a server's content. All
 // of it was made through the public API.
 type dataset struct {
 	addr    string
-	emails  []string // of everybody; the password is the same for all
+	admin   string
+	emails  []string // of everybody who signed up; the password is the same for all
 	tokens  []string // of native sign-ups
+	natives []string // their e-mail addresses
 	cookies []string // Cookie header values of browser sign-ups
 	flows   []string // ids of native login flows
 	unique  string   // part of every e-mail address, different for each run
 	next    *atomic.Uint64
+	sample  []known       // of all identities
+	pages   []string      // relative addresses of pages of the list
+	batches *atomic.Int64 // of identities that were imported
+	slow    []string      // e-mail addresses of people whose password has a costly hash
+	spare   chan string   // tokens of sessions that exist to be ended
 }
 
 // A person is one registration's outcome: a token or cookies.
 type person struct{ email, token, cookies string }
 
 // populate registers people and opens login flows.
-func populate(ctx context.Context, addr string, people int) (*dataset, error) {
+func (d *dataset) populate(ctx context.Context, people int) error {
 	ctx, cancel := context.WithTimeout(ctx, populateTimeout)
 	defer cancel()
-	d := &dataset{addr: addr, unique: strings.ToLower(rand.Text()[:10]), next: new(atomic.Uint64)}
+	addr := d.addr
 	made, err := each(ctx, addr, people, func(c *client, i int) (person, error) {
 		if i%browserShare == 0 {
 			return d.signUpInBrowser(c)
@@ -50,15 +58,20 @@ func populate(ctx context.Context, addr string, people int) (*dataset, error) {
 		return d.signUpNatively(c)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("registration: %w", err)
+		return fmt.Errorf("registration: %w", err)
 	}
 	for _, p := range made {
 		d.emails = append(d.emails, p.email)
 		if p.token != "" {
-			d.tokens = append(d.tokens, p.token)
+			d.tokens, d.natives = append(d.tokens, p.token), append(d.natives, p.email)
 		} else {
 			d.cookies = append(d.cookies, p.cookies)
 		}
+	}
+	if _, err := each(ctx, addr, len(d.natives)*(sessionsEach-1), func(c *client, i int) (string, error) {
+		return d.signIn(c, d.natives[i%len(d.natives)])
+	}); err != nil {
+		return fmt.Errorf("login: %w", err)
 	}
 	create := get(addr, "/self-service/login/api")
 	d.flows, err = each(ctx, addr, loginFlows, func(c *client, _ int) (string, error) {
@@ -66,9 +79,9 @@ func populate(ctx context.Context, addr string, people int) (*dataset, error) {
 		return f.ID, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("login flow: %w", err)
+		return fmt.Errorf("login flow: %w", err)
 	}
-	return d, nil
+	return nil
 }
 
 // each calls do for 0 to n-1, spread over a few connections, and collects what
@@ -103,20 +116,35 @@ func (d *dataset) signUpNatively(c *client) (person, error) {
 		return person{}, err
 	}
 	p := person{email: d.email()}
-	res, err := c.expect(200, post(d.addr, registrationPath+f.ID, nil, registrationBody(p.email, "")))
+	p.token, err = sessionToken(c, post(d.addr, registrationPath+f.ID, nil, registrationBody(p.email, "")))
+	return p, err
+}
+
+// signIn opens one more session.
+func (d *dataset) signIn(c *client, email string) (token string, err error) {
+	f, _, err := createFlow(c, get(d.addr, "/self-service/login/api"))
 	if err != nil {
-		return person{}, withBody(err, res)
+		return "", err
+	}
+	return sessionToken(c, post(d.addr, loginPath+f.ID, nil, loginBody(email)))
+}
+
+// sessionToken sends a submission that signs somebody in.
+func sessionToken(c *client, submission []byte) (string, error) {
+	res, err := c.expect(200, submission)
+	if err != nil {
+		return "", withBody(err, res)
 	}
 	var success struct {
 		Token string `json:"session_token"`
 	}
 	if err := json.Unmarshal(res.body, &success); err != nil {
-		return person{}, err
+		return "", err
 	}
-	if p.token = success.Token; p.token == "" {
-		return person{}, errUnexpectedBody
+	if success.Token == "" {
+		return "", errUnexpectedBody
 	}
-	return p, nil
+	return success.Token, nil
 }
 
 func (d *dataset) signUpInBrowser(c *client) (person, error) {

@@ -10,11 +10,7 @@ import (
 	"time"
 )
 
-const (
-	startRepeats = 5
-	// settle is how long a started server is left alone before its memory is read.
-	settle = 500 * time.Millisecond
-)
+const startRepeats = 5
 
 // An experiment is one run of the benchmark: it measures what the options select
 // and notes it in the report.
@@ -30,35 +26,33 @@ type experiment struct {
 type target struct {
 	*server
 	data *dataset
+	drop func() error // the database, if it is a server's
 }
+
+func (t *target) end() error { return errors.Join(t.close(), t.drop()) }
 
 // run stops at the first error; the report then has what was found before.
 func (e *experiment) run(ctx context.Context) (err error) {
-	var binaries []string
+	var binary string
 	if e.needsServer() {
-		if binaries, err = e.findBinaries(ctx); err != nil {
+		if binary, err = e.findBinary(ctx); err != nil {
 			return err
 		}
 	}
-	if err := e.measureLimits(ctx); err != nil || binaries == nil {
+	if err := e.measureLimits(ctx); err != nil || binary == "" {
 		return err
 	}
 	defer func() {
 		for _, t := range e.targets {
-			err = errors.Join(err, t.close())
+			err = errors.Join(err, t.end())
 		}
 	}()
-	if err := e.prepareTargets(ctx, binaries); err != nil {
+	if err := e.prepareTargets(ctx, e.plans(binary)); err != nil {
 		return err
 	}
 	if err := e.measureOperations(ctx); err != nil {
 		return err
 	}
-	e.readMemory(func(r *targetReport, _, peak int64) {
-		if len(r.measurements) > 0 || r.mixed != nil {
-			r.peak = peak
-		}
-	})
 	return nil
 }
 
@@ -82,7 +76,7 @@ func (e *experiment) measureLimits(ctx context.Context) error {
 		measure func() (measurement, error)
 	}{
 		{bareLimit, func() (measurement, error) { return measureBare(ctx, e.connections, e.duration) }},
-		{bcryptLimit, func() (measurement, error) { return measureBcrypt(ctx, e.duration), nil }},
+		{bcryptLimit, func() (measurement, error) { return measureBcrypt(ctx, e.duration, lowCost), nil }},
 		{syncLimit, func() (measurement, error) { return measureSync(ctx, e.dir, e.duration) }},
 	} {
 		if !e.only.has(limit.label) {
@@ -98,52 +92,73 @@ func (e *experiment) measureLimits(ctx context.Context) error {
 	return nil
 }
 
-// findBinaries returns the paths of the servers to measure, one or two.
-func (e *experiment) findBinaries(ctx context.Context) ([]string, error) {
-	first := e.binary
-	if first == "" {
-		e.say("building the server")
-		var err error
-		if first, err = build(ctx, e.dir); err != nil {
-			return nil, err
-		}
+// findBinary returns the path of the server to measure.
+func (e *experiment) findBinary(ctx context.Context) (string, error) {
+	if e.binary != "" {
+		return e.binary, nil
 	}
-	if e.compare == "" {
-		return []string{first}, nil
-	}
-	return []string{first, e.compare}, nil
+	e.say("building the server")
+	return build(ctx, e.dir)
 }
 
-func (e *experiment) prepareTargets(ctx context.Context, binaries []string) error {
-	for i, binary := range binaries {
-		if err := e.prepareTarget(ctx, binary, filepath.Join(e.dir, fmt.Sprintf("server-%d", i))); err != nil {
-			return fmt.Errorf("%s: %w", binary, err)
+// plans returns what to measure, one or two.
+func (e *experiment) plans(binary string) []plan {
+	first := plan{binary: binary, identities: e.identities}
+	switch {
+	case e.compare != "":
+		return []plan{first, {binary: e.compare, identities: e.identities}}
+	case e.compareIdentities > 0:
+		return []plan{first, {binary: binary, identities: e.compareIdentities}}
+	}
+	return []plan{first}
+}
+
+// A plan is a server to be.
+type plan struct {
+	binary     string
+	identities int
+}
+
+func (e *experiment) prepareTargets(ctx context.Context, plans []plan) error {
+	for i, p := range plans {
+		if err := e.prepareTarget(ctx, p, filepath.Join(e.dir, fmt.Sprintf("server-%d", i))); err != nil {
+			return fmt.Errorf("%s: %w", p.binary, err)
 		}
 	}
-	if !wait(ctx, settle) {
+	if !wait(ctx, e.settle) {
 		return ctx.Err()
 	}
-	e.readMemory(func(r *targetReport, now, _ int64) { r.idle = now })
+	if e.only.has(footprint) {
+		for i, t := range e.targets {
+			e.report.targets[i].idle, _, _ = t.process.memory() // 0 where the system does not tell
+		}
+	}
 	return nil
 }
 
 // prepareTarget fills a new server's database, then starts the server again, so
 // that start and memory are those of a server that has something to serve.
-func (e *experiment) prepareTarget(ctx context.Context, binary, dir string) error {
-	e.say("preparing %s", binary)
-	s, err := install(ctx, binary, dir)
+func (e *experiment) prepareTarget(ctx context.Context, p plan, dir string) error {
+	e.say("preparing %s with %d identities", p.binary, p.identities)
+	dsn, drop, err := e.newDatabase(ctx)
 	if err != nil {
 		return err
 	}
-	t := &target{server: s}
+	s, err := install(ctx, p.binary, dir, dsn)
+	if err != nil {
+		return errors.Join(err, drop())
+	}
+	t := &target{server: s, drop: drop}
 	e.targets = append(e.targets, t)
 	if _, err := s.start(ctx); err != nil {
 		return err
 	}
-	if t.data, err = populate(ctx, s.addr, e.identities); err != nil {
+	o := e.options
+	o.identities = p.identities
+	if t.data, err = newContent(ctx, s, o); err != nil {
 		return fmt.Errorf("setting up: %w", err)
 	}
-	r := targetReport{binary: binary}
+	r := targetReport{binary: p.binary, identities: p.identities}
 	if e.only.has(footprint) {
 		if info, err := os.Stat(s.binary); err == nil {
 			r.size = info.Size()
@@ -177,54 +192,4 @@ func (e *experiment) restart(ctx context.Context, s *server) (starts []time.Dura
 		starts = append(starts, took)
 	}
 	return starts, nil
-}
-
-// measureOperations takes the servers by turns for each operation, so that a
-// machine that slows down does so for both.
-func (e *experiment) measureOperations(ctx context.Context) error {
-	for _, op := range operations() {
-		if !e.only.has(op.label) {
-			continue
-		}
-		for i, t := range e.targets {
-			e.say("measuring %s", op.title)
-			m := e.measureOperation(ctx, op, t)
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			e.report.targets[i].measurements = append(e.report.targets[i].measurements, m)
-		}
-	}
-	if !e.only.has(mixedLoad) {
-		return nil
-	}
-	for i, t := range e.targets {
-		e.say("measuring %s", mixedLoad.title)
-		m := measureMixed(ctx, t.data, e.connections, e.duration)
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		e.report.targets[i].mixed = &m
-	}
-	return nil
-}
-
-func (e *experiment) measureOperation(ctx context.Context, op operation, t *target) measurement {
-	newTask := op.prepare(t.data)
-	w := newWindow(e.duration)
-	tasks, done := connect(ctx, e.connections, t.addr, w, newTask)
-	defer done()
-	return measure(ctx, op.label, tasks, t.process.cpu, w)
-}
-
-// readMemory notes every server's memory, if it is selected and the system tells.
-func (e *experiment) readMemory(note func(r *targetReport, now, peak int64)) {
-	if !e.only.has(footprint) {
-		return
-	}
-	for i, t := range e.targets {
-		if now, peak, err := t.process.memory(); err == nil {
-			note(&e.report.targets[i], now, peak)
-		}
-	}
 }

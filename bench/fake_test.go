@@ -53,22 +53,42 @@ func fakeServe(args []string) error {
 		return err
 	}
 	_, after, _ := strings.Cut(string(config), "base_url: http://")
-	addr, _, _ := strings.Cut(after, "/")
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
+	public, after, _ := strings.Cut(after, "/")
+	_, after, _ = strings.Cut(after, "base_url: http://")
+	admin, _, _ := strings.Cut(after, "/")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	server := http.Server{Handler: fakeAPI("http://" + addr)}
-	go func() {
-		<-ctx.Done()
-		server.Close()
-	}()
-	if err := server.Serve(listener); err != http.ErrServerClosed {
+	ended := make(chan error, 2)
+	for addr, handler := range map[string]http.Handler{public: fakeAPI("http://" + public), admin: fakeAdmin()} {
+		listener, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		server := http.Server{Handler: handler}
+		go func() { ended <- server.Serve(listener) }()
+		go func() { <-ctx.Done(); server.Close() }()
+	}
+	if err := <-ended; err != http.ErrServerClosed {
 		return err
 	}
 	return nil
+}
+
+// fakeAdmin creates nobody, and lists somebody.
+func fakeAdmin() http.Handler {
+	const somebody = `{"id":"00000000-0000-4000-8000-000000000000","traits":{"email":"a@example.test"}}`
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /admin/identities", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "["+somebody+"]") })
+	mux.HandleFunc("GET /admin/identities/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, somebody) })
+	mux.HandleFunc("POST /admin/identities", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })
+	mux.HandleFunc("PATCH /admin/identities", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Identities []struct{} }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		fmt.Fprint(w, strings.Repeat(`{"action":"create"}`, len(in.Identities)))
+	})
+	return mux
 }
 
 const (
@@ -80,7 +100,7 @@ const (
 // every flow exists, and a token carries its own proof, so it outlives a restart.
 func fakeAPI(base string) http.Handler {
 	mux := http.NewServeMux()
-	for _, kind := range []string{"login", "registration"} {
+	for _, kind := range []string{"login", "registration", "settings"} {
 		mux.HandleFunc("GET /self-service/"+kind+"/api", func(w http.ResponseWriter, _ *http.Request) {
 			writeFakeFlow(w, base, kind, "")
 		})
@@ -103,6 +123,8 @@ func fakeAPI(base string) http.Handler {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
 	})
+	mux.HandleFunc("GET /sessions", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("DELETE /self-service/logout/api", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /health/", func(http.ResponseWriter, *http.Request) {})
 	return mux
 }
@@ -130,8 +152,13 @@ func fakeSubmit(w http.ResponseWriter, r *http.Request) {
 	}
 	err := json.NewDecoder(r.Body).Decode(&in)
 	named := strings.HasSuffix(in.Identifier+in.Traits.Email, "@example.test")
-	if err != nil || in.Method != "password" || in.Password != password || !named || len(r.FormValue("flow")) != flowIDLength {
+	proved := in.Method == "password" && in.Password == password || in.Method == "profile" && validFakeToken(r.Header.Get("X-Session-Token"))
+	if err != nil || !proved || !named || len(r.FormValue("flow")) != flowIDLength {
 		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if in.Method == "profile" {
+		fmt.Fprint(w, `{"state":"success"}`)
 		return
 	}
 	token := newFakeToken()

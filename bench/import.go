@@ -63,11 +63,11 @@ type stretch struct {
 func (e *experiment) measureImport(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, importTimeout)
 	defer cancel()
-	binaries, err := e.findBinaries(ctx)
+	binary, err := e.findBinary(ctx)
 	if err != nil {
 		return err
 	}
-	s, err := install(ctx, binaries[0], filepath.Join(e.dir, "import"))
+	s, err := install(ctx, binary, filepath.Join(e.dir, "import"), "")
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (e *experiment) measureImport(ctx context.Context) (err error) {
 	if _, err := s.start(ctx); err != nil {
 		return err
 	}
-	r := &importReport{binary: binaries[0], identities: e.imported}
+	r := &importReport{binary: binary, identities: e.imported}
 	e.say("importing %d identities", e.imported)
 	if err := e.importAll(ctx, s, r); err != nil {
 		return err
@@ -88,7 +88,7 @@ func (e *experiment) measureImport(ctx context.Context) (err error) {
 		return err
 	}
 	e.say("inserting the same rows without a server")
-	raw, err := install(ctx, binaries[0], filepath.Join(e.dir, "raw"))
+	raw, err := install(ctx, binary, filepath.Join(e.dir, "raw"), "")
 	if err != nil {
 		return err
 	}
@@ -100,35 +100,45 @@ func (e *experiment) measureImport(ctx context.Context) (err error) {
 
 // importAll sends batch after batch and notes rate and memory on the way.
 func (e *experiment) importAll(ctx context.Context, s *server, r *importReport) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next, done atomic.Int64
-	batches := int64((e.imported + importBatch - 1) / importBatch)
+	var done atomic.Int64
 	before, _ := s.process.cpu()
 	begun := time.Now()
-	var senders sync.WaitGroup
-	for range importConnections {
-		senders.Go(func() {
-			c := &http.Client{Transport: &http.Transport{}}
-			defer c.CloseIdleConnections()
-			for n := next.Add(1) - 1; n < batches && ctx.Err() == nil; n = next.Add(1) - 1 {
-				from, to := int(n)*importBatch, min(int(n+1)*importBatch, e.imported)
-				if err := sendBatch(ctx, c, s.admin, from, to); err != nil {
-					cancel(err)
-					return
-				}
-				done.Add(int64(to - from))
-			}
-		})
-	}
+	var failed error
 	ended := make(chan struct{})
-	go func() { senders.Wait(); close(ended) }()
+	go func() {
+		defer close(ended)
+		failed = sendAll(ctx, s.admin, e.imported, &done)
+	}()
 	r.watch(s.process, begun, &done, ended)
 	r.took = time.Since(begun)
 	if after, err := s.process.cpu(); err == nil {
 		r.cpu = after - before
 	}
-	return context.Cause(ctx)
+	return failed
+}
+
+// sendAll creates so many identities, a few batches at a time, and counts them.
+func sendAll(ctx context.Context, addr string, total int, done *atomic.Int64) error {
+	batches := int64((total + importBatch - 1) / importBatch)
+	var next atomic.Int64
+	errs := make([]error, importConnections)
+	var senders sync.WaitGroup
+	for k := range errs {
+		senders.Go(func() {
+			c := &http.Client{Transport: &http.Transport{}}
+			defer c.CloseIdleConnections()
+			for n := next.Add(1) - 1; n < batches && errs[k] == nil; n = next.Add(1) - 1 {
+				from, to := int(n)*importBatch, min(int(n+1)*importBatch, total)
+				if errs[k] = sendBatch(ctx, c, addr, from, to); errs[k] == nil {
+					done.Add(int64(to - from))
+				} else {
+					next.Store(batches)
+				}
+			}
+		})
+	}
+	senders.Wait()
+	return errors.Join(errs...)
 }
 
 // watch notes what the import does, stretch by stretch, until it has ended.
@@ -170,10 +180,10 @@ func sendBatch(ctx context.Context, c *http.Client, addr string, from, to int) e
 	if err != nil {
 		return err
 	}
-	if created := bytes.Count(body, []byte(`"action":"create"`)); res.StatusCode != 200 || created != to-from {
-		return fmt.Errorf("status %d, %d of %d identities were created: %.300s", res.StatusCode, created, to-from, body)
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%w: %.300s", statusError(res.StatusCode), body)
 	}
-	return nil
+	return allCreated(body, to-from)
 }
 
 // batchBody describes people whose addresses come in no order, as those of another
@@ -185,13 +195,18 @@ func batchBody(from, to int) []byte {
 		if n > from {
 			b.WriteByte(',')
 		}
-		mixed := uint32(n) * 2654435761 // odd, so that no two numbers become the same
-		fmt.Fprintf(&b, `{"create":{"schema_id":"default","traits":{"email":"%08x.person@cardea.test","name":{"first":"Ada","last":"Byron %d"}},`+
-			`"credentials":{"password":{"config":{"hashed_password":"$2a$12$%s"}}}}}`, mixed, n, hashTail(mixed))
+		fmt.Fprintf(&b, `{"create":{"schema_id":"default","traits":{"email":%q,"name":{"first":"Ada","last":"Byron %d"}},`+
+			`"credentials":{"password":{"config":{"hashed_password":"$2a$12$%s"}}}}}`, importedEmail(n), n, hashTail(scattered(n)))
 	}
 	b.WriteString(`]}`)
 	return b.Bytes()
 }
+
+// importedEmail is the address of the imported identity with a number.
+func importedEmail(n int) string { return fmt.Sprintf("%08x.person@cardea.test", scattered(n)) }
+
+// scattered gives each number another one, in no order: its factor is odd.
+func scattered(n int) uint32 { return uint32(n) * 2654435761 }
 
 // hashTail is a salt and a hash in bcrypt's alphabet: 22 and 31 characters.
 func hashTail(seed uint32) string {

@@ -28,12 +28,12 @@ func (r *importReport) write(w io.Writer) {
 		{fmt.Sprintf("page %d", r.pages), formatLatency(r.last)},
 		{"last ÷ first", formatRatio(r.last.Seconds() / r.first.Seconds())},
 	}
-	fmt.Fprintln(w, table([]string{"import", "figure"}, rows))
+	fmt.Fprintln(w, table([]string{"Import", "figure"}, rows))
 	rows = nil
 	for n, s := range r.stretches {
 		rows = append(rows, []string{strconv.Itoa(n + 1), formatRate(s.perSecond), formatBytes(s.memory)})
 	}
-	fmt.Fprintln(w, strings.TrimRight(table([]string{"stretch", "per second", "highest memory"}, rows), "\n"))
+	fmt.Fprintln(w, strings.TrimRight(table([]string{"Stretch", "per second", "highest memory"}, rows), "\n"))
 }
 
 // importJSON is an importReport for programs.

@@ -42,6 +42,10 @@ type (
 		ServerCPU    float64           `json:"server_cpu_ms,omitempty"`
 		GeneratorCPU float64           `json:"client_cpu_ms,omitempty"`
 		Ratio        float64           `json:"ratio_to_bare,omitempty"`
+		HashRatio    float64           `json:"ratio_to_hashes,omitempty"`
+		Peak         int64             `json:"peak_bytes,omitempty"`
+		Goal         string            `json:"goal,omitempty"`
+		Verdict      string            `json:"verdict,omitempty"`
 		Errors       map[string]uint64 `json:"errors,omitempty"`
 	}
 )
@@ -63,7 +67,7 @@ func (r report) writeJSON(w io.Writer) error {
 func (r report) targetJSON(t targetReport) targetJSON {
 	out := targetJSON{
 		Binary: t.binary, Operations: r.rowsJSON(t.measurements),
-		Start: milliseconds(t.median()), Idle: t.idle, Peak: t.peak, Size: t.size,
+		Start: milliseconds(t.median()), Idle: t.idle, Peak: t.peak(), Size: t.size,
 	}
 	for _, s := range t.starts {
 		out.Starts = append(out.Starts, milliseconds(s))
@@ -87,9 +91,10 @@ func (r report) rowsJSON(measurements []measurement) []rowJSON {
 		if d, ok := m.perOperation(m.generator); ok {
 			row.GeneratorCPU = milliseconds(d)
 		}
-		if bare, ok := r.bare(); ok {
-			row.Ratio = m.perSecond() / bare
-		}
+		bare, _ := r.bareServer()
+		row.PerSecond, row.Peak = m.perSecond(), m.peak
+		row.Ratio, row.HashRatio = ratio(m.perSecond(), bare), ratio(m.perSecond(), m.hashes)
+		row.Goal, row.Verdict = r.judge(m)
 		rows = append(rows, row)
 	}
 	return rows

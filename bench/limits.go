@@ -10,7 +10,6 @@ import (
 )
 
 const (
-	bcryptCost = 4 // as in config.yml
 	// Appends go round in a file of this many pages, so that a fast disk is not filled.
 	syncPages, pageSize = 1024, 4096
 )
@@ -31,9 +30,9 @@ func measureBare(ctx context.Context, connections int, d time.Duration) (measure
 }
 
 // measureBcrypt measures how many passwords two cores can hash.
-func measureBcrypt(ctx context.Context, d time.Duration) measurement {
+func measureBcrypt(ctx context.Context, d time.Duration, cost int) measurement {
 	hash := func() error {
-		_, err := bcrypt.GenerateFromPassword([]byte(password), bcryptCost)
+		_, err := bcrypt.GenerateFromPassword([]byte(password), cost)
 		return err
 	}
 	return measure(ctx, bcryptLimit, []task{hash, hash}, nil, newWindow(d))

@@ -13,7 +13,9 @@
 // are what to compare between machines.
 //
 //	go run ./bench                          # build ./cmd/cardea and measure everything
+//	go run ./bench -dsn postgres://…        # the same on a PostgreSQL server that runs
 //	go run ./bench -binary new -compare old # two binaries, operation by operation in turn
+//	go run ./bench -compare-identities 1000000 -only bare,admin-get
 //	go run ./bench -import 1000000          # the admin API's batches beside bare SQL
 //	go run ./bench -only bare,whoami-token -duration 10s -json
 package main
@@ -60,13 +62,20 @@ func exit(err error) {
 // options are the flags.
 type options struct {
 	binary, compare string // paths of servers; an empty binary is built
+	dsn             string // of a PostgreSQL server; empty for the embedded database
 	duration        time.Duration
+	slow            time.Duration // length of measurements with costly hashes
+	rounds          int           // of those that alternate with bare hashes
+	settle          time.Duration // how long a started server is left alone before its memory is read
 	connections     int
-	identities      int
+	people          int // who sign up before measuring
+	identities      int // in the database, all together
 	imported        int // identities to import; 0 measures everything else
-	only            selection
-	dir             string // where databases live
-	json            bool
+
+	compareIdentities int // of a second server, measured in turn with the first; 0 for none
+	only              selection
+	dir               string // where databases live
+	json              bool
 }
 
 // A selection is a set of label names; the nil selection has all.
@@ -75,15 +84,20 @@ type selection map[string]bool
 func (s selection) has(l label) bool { return s == nil || s[l.name] }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
-	var o options
+	o := options{settle: 5 * time.Second}
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)
 	flags.StringVar(&o.binary, "binary", "", "`path` of a built server (default: build ./cmd/cardea)")
 	flags.StringVar(&o.compare, "compare", "", "`path` of a second server, measured in turn with the first")
+	flags.StringVar(&o.dsn, "dsn", "", "`address` of a PostgreSQL server, on which databases are made and dropped (default: the embedded database)")
+	flags.IntVar(&o.compareIdentities, "compare-identities", 0, "measure a second database with so many `identities` in turn with the first")
 	flags.DurationVar(&o.duration, "duration", 3*time.Second, "length of each measurement")
+	flags.DurationVar(&o.slow, "slow-duration", 15*time.Second, "length of each measurement at bcrypt's usual cost")
+	flags.IntVar(&o.rounds, "rounds", 4, "how often sign-in and sign-up alternate with bare hashes")
 	flags.IntVar(&o.connections, "connections", 64, "connections, each with one request at a time")
-	flags.IntVar(&o.identities, "identities", 256, "people registered before measuring")
+	flags.IntVar(&o.people, "people", 256, "people who sign up before measuring")
+	flags.IntVar(&o.identities, "identities", 10_000, "identities in the database, with those people")
 	flags.IntVar(&o.imported, "import", 0, "measure nothing but the import of so many `identities`, beside the same rows without a server")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "`directory` for databases; put it on the disk to be measured")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
@@ -94,8 +108,11 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if o.duration <= 0 || o.connections < 1 || o.identities < 2 || o.imported < 0 {
-		return o, errors.New("-duration and -connections must be positive, -identities at least 2, -import not negative")
+	if o.duration <= 0 || o.slow <= 0 || o.connections < 1 || o.rounds < 1 || o.people < 2 || o.imported < 0 {
+		return o, errors.New("durations, -connections and -rounds must be positive, -people at least 2, -import not negative")
+	}
+	if o.compare != "" && o.compareIdentities > 0 || o.imported > 0 && o.dsn != "" {
+		return o, errors.New("-compare and -compare-identities exclude each other, and so do -import and -dsn")
 	}
 	var err error
 	o.only, err = parseSelection(only)
@@ -132,7 +149,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	e := &experiment{options: o, dir: dir, progress: progress, report: report{connections: o.connections}}
+	e := &experiment{options: o, dir: dir, progress: progress, report: report{connections: o.connections, postgres: o.dsn != ""}}
 	if o.imported > 0 {
 		err = e.measureImport(ctx)
 	} else {

@@ -16,7 +16,7 @@ const (
 	// maxWarmUp bounds the time before the window in which nothing is counted.
 	maxWarmUp = 500 * time.Millisecond
 	// grace is how long an operation may run on after its window.
-	grace = 10 * time.Second
+	grace = 30 * time.Second
 )
 
 // A task performs one complete operation. It is called again and again by one
@@ -41,6 +41,7 @@ func (w window) deadline() time.Time { return w.end.Add(grace) }
 type tally struct {
 	latency  histogram         // of the operations that succeeded
 	failures map[string]uint64 // by kind
+	usedUp   time.Time         // when there was nothing left to do; zero if there always was
 }
 
 func newTally() *tally { return &tally{failures: map[string]uint64{}} }
@@ -49,6 +50,9 @@ func (t *tally) merge(other *tally) {
 	t.latency.merge(&other.latency)
 	for kind, n := range other.failures {
 		t.failures[kind] += n
+	}
+	if other.usedUp.After(t.usedUp) {
+		t.usedUp = other.usedUp
 	}
 }
 
@@ -69,6 +73,10 @@ func drive(ctx context.Context, tasks []task, w window) *tally {
 			err := t()
 			now := time.Now()
 			if ctx.Err() != nil || lost == maxLost {
+				break
+			}
+			if errors.Is(err, errUsedUp) {
+				own.usedUp = now
 				break
 			}
 			answered := own.count(err, now.Sub(last), now, w)
@@ -192,7 +200,34 @@ type measurement struct {
 	window      time.Duration
 	tally       *tally
 	server      usage
-	generator   usage // of this process, the load generator
+	generator   usage   // of this process, the load generator
+	hashes      float64 // bare hashes per second, measured by turns with this; 0 for none
+	amount      int     // of what is counted in one operation; 0 for 1
+	peak        int64   // highest resident set of the server meanwhile, in bytes; 0: not known
+}
+
+// lengthUntil is how much of the window was used.
+func (w window) lengthUntil(usedUp time.Time) time.Duration {
+	if usedUp.After(w.begin) && usedUp.Before(w.end) {
+		return usedUp.Sub(w.begin)
+	}
+	return w.length()
+}
+
+// add makes two measurements of the same one.
+func (m *measurement) add(other measurement) {
+	if m.tally == nil {
+		*m = other
+		return
+	}
+	m.window += other.window
+	m.tally.merge(other.tally)
+	m.server, m.generator = m.server.plus(other.server), m.generator.plus(other.generator)
+	m.peak = max(m.peak, other.peak)
+}
+
+func (u usage) plus(other usage) usage {
+	return usage{time: u.time + other.time, known: u.known && other.known}
 }
 
 // measure drives the tasks for one window and reads both processes' meters;
@@ -201,20 +236,20 @@ func measure(ctx context.Context, op label, tasks []task, server meter, w window
 	serverUsage, ownUsage := watch(ctx, server, w), watch(ctx, ownCPU, w)
 	t := drive(ctx, tasks, w)
 	return measurement{
-		name: op.name, title: op.title, window: w.length(),
+		name: op.name, title: op.title, window: w.lengthUntil(t.usedUp),
 		tally: t, server: serverUsage(), generator: ownUsage(),
 	}
 }
 
-// perSecond is the rate of successful operations.
+// perSecond is the rate of what is counted in successful operations.
 func (m measurement) perSecond() float64 {
-	return float64(m.tally.latency.total) / m.window.Seconds()
+	return float64(m.tally.latency.total) * float64(max(m.amount, 1)) / m.window.Seconds()
 }
 
-// perOperation divides processor time by the operations answered in the window;
-// refused ones cost the server work too.
+// perOperation divides processor time by what was answered in the window; what was
+// refused costs the server work too.
 func (m measurement) perOperation(u usage) (time.Duration, bool) {
-	n := m.tally.latency.total + m.tally.failed()
+	n := (m.tally.latency.total + m.tally.failed()) * uint64(max(m.amount, 1))
 	if n == 0 || !u.known {
 		return 0, false
 	}

@@ -17,6 +17,7 @@ const (
 type mixture struct {
 	window                       time.Duration
 	probe, logins, registrations *tally
+	peak                         int64 // highest resident set meanwhile, in bytes; 0: not known
 }
 
 // measureMixed lets as many connections sign up and as many sign in, while

@@ -13,7 +13,16 @@ type taskMaker func(c *client, worker int) task
 type operation struct {
 	label
 	prepare func(d *dataset) taskMaker
+	with    variant
+	admin   bool // asks the admin API
+	hashes  bool // measured alternating with bare hashes of the variant's cost
+	uses    bool // uses up sessions, which are opened before
+	amount  int  // of what is counted in one request; 0 for 1
+	most    int  // connections; 0 for as many as there are
 }
+
+// slowLogin needs people of its own.
+var slowLogin = label{"login-12", "login, native, bcrypt 12"}
 
 // What is measured besides the operations.
 var (
@@ -25,18 +34,31 @@ var (
 	footprint   = label{"footprint", "memory and binary size"}
 )
 
-// operations is what a server is asked to do, cheapest first.
+// operations is what a server is asked to do, in an order in which none makes the
+// next one's work harder and servers start anew as rarely as they can.
 func operations() []operation {
 	return []operation{
-		{label{"alive", "/health/alive"}, alive},
-		{label{"whoami-token", "whoami by token"}, whoamiByToken},
-		{label{"whoami-cookie", "whoami by cookie"}, whoamiByCookie},
-		{label{"whoami-unknown", "whoami, unknown token"}, whoamiUnknown},
-		{label{"flow-fetch", "login flow fetch"}, fetchFlow},
-		{label{"flow-api", "login flow creation, native"}, createNativeFlow},
-		{label{"flow-browser", "login flow creation, browser"}, createBrowserFlow},
-		{label{"login", "login, native (flow + submit)"}, logIn},
-		{label{"registration", "registration, native (flow + submit)"}, register},
+		{label: label{"alive", "/health/alive"}, prepare: alive, with: usual},
+		{label: label{"whoami-token", "whoami by token"}, prepare: whoamiByToken, with: usual},
+		{label: label{"whoami-cookie", "whoami by cookie"}, prepare: whoamiByCookie, with: usual},
+		{label: label{"whoami-unknown", "whoami, unknown token"}, prepare: whoamiUnknown, with: usual},
+		{label: label{"whoami-impossible", "whoami, impossible token"}, prepare: whoamiImpossible, with: usual},
+		{label: label{"flow-fetch", "login flow fetch"}, prepare: fetchFlow, with: usual},
+		{label: label{"flow-api", "login flow creation, native"}, prepare: createNativeFlow, with: usual},
+		{label: label{"flow-browser", "login flow creation, browser"}, prepare: createBrowserFlow, with: usual},
+		{label: label{"sessions", "own sessions"}, prepare: ownSessions, with: usual},
+		{label: label{"admin-get", "admin get"}, prepare: adminGet, with: usual, admin: true},
+		{label: label{"admin-identifier", "admin list by identifier"}, prepare: adminByIdentifier, with: usual, admin: true},
+		{label: label{"admin-list", "admin list, pages of 250"}, prepare: adminList, with: usual, admin: true},
+		{label: label{"logout", "logout, native"}, prepare: logOut, with: usual, uses: true},
+		{label: label{"login", "login, native (flow + submit)"}, prepare: logIn, with: usual, hashes: true},
+		{label: label{"registration", "registration, native (flow + submit)"}, prepare: register, with: usual, hashes: true},
+		{label: label{"admin-create", "admin create"}, prepare: adminCreate, with: usual, admin: true},
+		{label: label{"admin-import", "admin batch import, identities"}, prepare: adminImport, with: usual, admin: true, amount: importBatch, most: importConnections},
+		{label: label{"whoami-uncached", "whoami by token, no cache"}, prepare: whoamiByToken, with: uncached},
+		{label: label{"settings", "settings (flow + profile), TOTP on"}, prepare: changeProfile, with: withTOTP},
+		{label: slowLogin, prepare: logInSlowly, with: withHashes, hashes: true},
+		{label: label{"registration-12", "registration, native, bcrypt 12"}, prepare: register, with: withHashes, hashes: true},
 	}
 }
 
@@ -117,15 +139,17 @@ func createBrowserFlow(d *dataset) taskMaker {
 	return repeat(200, get(d.addr, "/self-service/login/browser"))
 }
 
-func logIn(d *dataset) taskMaker {
+func logIn(d *dataset) taskMaker { return logInAs(d, d.emails) }
+
+func logInAs(d *dataset, emails []string) taskMaker {
 	create := get(d.addr, "/self-service/login/api")
-	tails := make([]string, len(d.emails))
-	for i, email := range d.emails {
+	tails := make([]string, len(emails))
+	for i, email := range emails {
 		tails[i] = tail(d.addr, nil, loginBody(email))
 	}
 	return func(c *client, worker int) task {
 		next := worker
-		return submitFlow(c, create, loginPath, func() string {
+		return submitFlow(c, create, loginPath, hasSessionToken, func() string {
 			next++
 			return tails[next%len(tails)]
 		})
@@ -135,15 +159,15 @@ func logIn(d *dataset) taskMaker {
 func register(d *dataset) taskMaker {
 	create := get(d.addr, "/self-service/registration/api")
 	return func(c *client, _ int) task {
-		return submitFlow(c, create, registrationPath, func() string {
+		return submitFlow(c, create, registrationPath, hasSessionToken, func() string {
 			return tail(d.addr, nil, registrationBody(d.email(), ""))
 		})
 	}
 }
 
 // submitFlow creates a flow and posts to it; nextTail supplies everything of the
-// submission that follows the flow's id.
-func submitFlow(c *client, create []byte, path string, nextTail func() string) task {
+// submission that follows the flow's id; good judges its answer.
+func submitFlow(c *client, create []byte, path string, good func([]byte) bool, nextTail func() string) task {
 	var submit []byte
 	return func() error {
 		created, err := c.expect(200, create)
@@ -158,7 +182,7 @@ func submitFlow(c *client, create []byte, path string, nextTail func() string) t
 		submit = append(submit, id...)
 		submit = append(submit, nextTail()...)
 		res, err := c.expect(200, submit)
-		if err == nil && !hasSessionToken(res.body) {
+		if err == nil && !good(res.body) {
 			err = errUnexpectedBody
 		}
 		return err

@@ -74,6 +74,12 @@ func (p *process) memory() (now, peak int64, err error) {
 	return now, peak, err
 }
 
+// forgetPeak makes the highest resident set begin anew (proc(5), clear_refs). Where
+// that cannot be, it stays the highest since the start.
+func (p *process) forgetPeak() {
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0)
+}
+
 func ownCPU() (time.Duration, error) { return processCPU(os.Getpid()) }
 
 // processCPU returns the user and system time that a process has used.

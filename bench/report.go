@@ -13,6 +13,7 @@ import (
 // A report is everything one run has found.
 type report struct {
 	connections int
+	postgres    bool          // the database is a PostgreSQL server
 	limits      []measurement // of the machine, measured once
 	targets     []targetReport
 	imported    *importReport // nil when that was not measured
@@ -21,22 +22,35 @@ type report struct {
 // A targetReport is what was found about one binary.
 type targetReport struct {
 	binary       string
+	identities   int
 	measurements []measurement
 	mixed        *mixture
 	starts       []time.Duration
 	size         int64 // of the binary, in bytes
 	idle         int64 // resident set after start, in bytes; 0: not known
-	peak         int64 // highest resident set under load, in bytes; 0: not known
 }
 
-// bare is the rate of the bare server; ok is false when it was not measured.
-func (r report) bare() (perSecond float64, ok bool) {
+// peak is the highest resident set under load, in bytes; 0: not known.
+func (t targetReport) peak() (most int64) {
+	for _, m := range t.measurements {
+		most = max(most, m.peak)
+	}
+	if t.mixed != nil {
+		most = max(most, t.mixed.peak)
+	}
+	return most
+}
+
+// bareServer is the rate of the bare server and its processor time per request; 0
+// when they were not measured.
+func (r report) bareServer() (perSecond float64, cpu time.Duration) {
 	for _, m := range r.limits {
-		if m.name == bareLimit.name && m.perSecond() > 0 {
-			return m.perSecond(), true
+		if m.name == bareLimit.name {
+			cpu, _ = m.perOperation(m.server)
+			return m.perSecond(), cpu
 		}
 	}
-	return 0, false
+	return 0, 0
 }
 
 // median is the middle start, 0 without any.
@@ -49,14 +63,19 @@ func (t targetReport) median() time.Duration {
 
 // write renders the report for people.
 func (r report) write(w io.Writer) {
-	fmt.Fprintf(w, "%s, %d cores, %s/%s; %d connections\n\n",
-		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, r.connections)
-	r.writeMeasurements(w, "limits of this machine", r.limits)
+	database := "embedded database"
+	if r.postgres {
+		database = "PostgreSQL"
+	}
+	fmt.Fprintf(w, "%s, %d cores, %s/%s; %d connections; %s\n\n",
+		runtime.Version(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, r.connections, database)
+	r.writeMeasurements(w, "Limit of this machine", r.limits)
 	for i, t := range r.targets {
 		if len(r.targets) > 1 {
-			fmt.Fprintf(w, "%c: %s\n\n", 'A'+i, t.binary)
+			fmt.Fprintf(w, "%c: %s, ", 'A'+i, t.binary)
 		}
-		r.writeMeasurements(w, "operation", t.measurements)
+		fmt.Fprintf(w, "%s identities\n\n", formatCount(uint64(t.identities)))
+		r.writeMeasurements(w, "Operation", t.measurements)
 		t.writeMixed(w)
 		t.writeFootprint(w)
 	}
@@ -74,23 +93,24 @@ func (r report) writeMeasurements(w io.Writer, heading string, measurements []me
 	}
 	var rows [][]string
 	var notes strings.Builder
-	bare, hasBare := r.bare()
+	bare, _ := r.bareServer()
 	for _, m := range measurements {
-		ratio := absent
-		if hasBare {
-			ratio = formatRatio(m.perSecond() / bare)
-		}
+		wanted, verdict := r.judge(m)
 		rows = append(rows, []string{
 			m.title, formatRate(m.perSecond()),
 			formatLatency(m.tally.latency.quantile(0.5)), formatLatency(m.tally.latency.quantile(0.99)),
-			m.formatCPU(m.server), m.formatCPU(m.generator), ratio, formatCount(m.tally.failed()),
+			m.formatCPU(m.server), m.formatCPU(m.generator), quotient(m.perSecond(), bare), quotient(m.perSecond(), m.hashes),
+			formatMemory(m.peak), formatCount(m.tally.failed()), wanted, verdict,
 		})
 		if m.tally.failed() > 0 {
 			fmt.Fprintf(&notes, "errors of %s: %s\n", m.title, formatFailures(m.tally.failures))
 		}
 	}
-	header := []string{heading, "per second", "p50", "p99", "server ms CPU", "client ms CPU", "÷ bare", "errors"}
-	fmt.Fprintf(w, "%s%s\n", table(header, rows), notes.String())
+	header := []string{heading, "per second", "p50", "p99", "server ms CPU", "client ms CPU", "÷ bare", "÷ hashes", "memory", "errors", "goal", ""}
+	fmt.Fprintf(w, "%s\n", table(header, rows))
+	if notes.Len() > 0 {
+		fmt.Fprintln(w, notes.String())
+	}
 }
 
 // formatCPU shows processor time per operation in milliseconds.
@@ -125,7 +145,10 @@ func (t targetReport) writeMixed(w io.Writer) {
 	add("whoami, asked steadily", t.mixed.probe)
 	add("logins", t.mixed.logins)
 	add("registrations", t.mixed.registrations)
-	fmt.Fprintln(w, table([]string{"all at once", "per second", "p50", "p99", "max", "5xx", "errors"}, rows)+t.mixed.notes())
+	fmt.Fprintf(w, "%s\n", table([]string{"All at once", "per second", "p50", "p99", "max", "5xx", "errors"}, rows))
+	if notes := t.mixed.notes(); notes != "" {
+		fmt.Fprintln(w, notes)
+	}
 }
 
 func (m mixture) notes() string {
@@ -144,18 +167,25 @@ func (m mixture) notes() string {
 func (t targetReport) writeFootprint(w io.Writer) {
 	var rows [][]string
 	if len(t.starts) > 0 {
-		rows = append(rows, []string{fmt.Sprintf("%s, median of %d", coldStarts.title, len(t.starts)), formatLatency(t.median())})
+		rows = append(rows, []string{fmt.Sprintf("%s, existing database, median of %d", coldStarts.title, len(t.starts)),
+			formatLatency(t.median()), "≤ " + formatLatency(mostStart), verdictOf(float64(t.median()), float64(mostStart))})
 	}
 	for _, figure := range []struct {
 		title string
 		bytes int64
-	}{{"resident memory after start", t.idle}, {"highest resident memory under load", t.peak}, {"size of the binary", t.size}} {
-		if figure.bytes > 0 {
-			rows = append(rows, []string{figure.title, formatBytes(figure.bytes)})
+		most  float64
+	}{{"resident memory, idle", t.idle, mostIdle}, {"highest resident memory under load", t.peak(), mostMemory}, {"size of the binary", t.size, 0}} {
+		if figure.bytes == 0 {
+			continue
 		}
+		row := []string{figure.title, formatBytes(figure.bytes), absent, absent}
+		if figure.most > 0 {
+			row[2], row[3] = fmt.Sprintf("≤ %.0f MB", figure.most/1e6), verdictOf(float64(figure.bytes), figure.most)
+		}
+		rows = append(rows, row)
 	}
 	if len(rows) > 0 {
-		fmt.Fprintln(w, table([]string{"process", "figure"}, rows))
+		fmt.Fprintln(w, table([]string{"Process", "figure", "goal", ""}, rows))
 	}
 }
 
@@ -172,7 +202,7 @@ func writeComparison(w io.Writer, a, b targetReport) {
 		})
 	}
 	if len(rows) > 0 {
-		header := []string{"comparison", "A per second", "B per second", "B ÷ A", "A ms CPU", "B ms CPU", "B ÷ A", "A p99", "B p99"}
+		header := []string{"Comparison", "A per second", "B per second", "B ÷ A", "A ms CPU", "B ms CPU", "B ÷ A", "A p99", "B p99"}
 		fmt.Fprintln(w, table(header, rows))
 	}
 }

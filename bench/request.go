@@ -12,6 +12,7 @@ import (
 const (
 	loginPath        = "/self-service/login?flow="
 	registrationPath = "/self-service/registration?flow="
+	settingsPath     = "/self-service/settings?flow="
 	// flowIDLength is the length of a UUID in text form.
 	flowIDLength = 36
 )
@@ -28,6 +29,12 @@ func get(host, path string, fields ...string) []byte {
 func post(host, path string, fields []string, body string) []byte {
 	return []byte("POST " + path + tail(host, fields, body))
 }
+
+// del builds a complete DELETE request with a JSON body.
+func del(host, path, body string) []byte { return []byte("DELETE " + path + tail(host, nil, body)) }
+
+// patch builds a complete PATCH request with a JSON body.
+func patch(host, path, body string) []byte { return []byte("PATCH " + path + tail(host, nil, body)) }
 
 // tail builds everything of a request that follows the path. It exists apart
 // from the path so that a submission can be prepared before its flow is known.
@@ -55,6 +62,11 @@ func registrationBody(email, csrfToken string) string {
 	token, _ := json.Marshal(csrfToken) // a string always encodes
 	return fmt.Sprintf(`{"method":"password","traits":{"email":%q,"name":{"first":"Ada","last":"Byron"}},"password":%q,"csrf_token":%s}`,
 		email, password, token)
+}
+
+// profileBody changes a name.
+func profileBody(email string, n uint64) string {
+	return fmt.Sprintf(`{"method":"profile","traits":{"email":%q,"name":{"first":"Ada","last":"Byron %d"}}}`, email, n)
 }
 
 // flowID finds the id of a flow in its JSON by looking at the form's action,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,12 +34,15 @@ type server struct {
 	dir     string
 	addr    string // of the public API
 	admin   string // of the admin API
+	dsn     string // of its database
+	variant variant
 	log     *os.File
 	process *process
 }
 
-// install writes a server's files into dir and prepares its database.
-func install(ctx context.Context, binary, dir string) (*server, error) {
+// install writes a server's files into dir and prepares its database, which is an
+// SQLite file there unless a DSN names another.
+func install(ctx context.Context, binary, dir, dsn string) (*server, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return nil, err
@@ -47,12 +51,14 @@ func install(ctx context.Context, binary, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{binary: binary, dir: dir, addr: addrs[0], admin: addrs[1]}
+	s := &server{binary: binary, dir: dir, addr: addrs[0], admin: addrs[1], dsn: dsn}
+	if dsn == "" {
+		s.dsn = "sqlite://" + s.path("db.sqlite") + "?_fk=true"
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	config := renderConfig(s.dsn(), dir, addrs[0], addrs[1])
-	if err := os.WriteFile(s.path("config.yml"), []byte(config), 0o600); err != nil {
+	if err := s.configure(usual); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(s.path("identity.schema.json"), identitySchema, 0o600); err != nil {
@@ -73,13 +79,32 @@ func (s *server) close() error {
 	return errors.Join(s.stop(), s.log.Close())
 }
 
-func renderConfig(dsn, dir, public, admin string) string {
+// configure writes the configuration, which counts from the next start on.
+func (s *server) configure(v variant) error {
+	s.variant = v
+	return os.WriteFile(s.path("config.yml"), []byte(renderConfig(s.dsn, s.dir, s.addr, s.admin, v)), 0o600)
+}
+
+// use makes the server run with a variant of its configuration.
+func (s *server) use(ctx context.Context, v variant) error {
+	if s.variant == v {
+		return nil
+	}
+	if err := errors.Join(s.stop(), s.configure(v)); err != nil {
+		return err
+	}
+	_, err := s.start(ctx)
+	return err
+}
+
+func renderConfig(dsn, dir, public, admin string, v variant) string {
 	publicHost, publicPort, _ := net.SplitHostPort(public)
 	adminHost, adminPort, _ := net.SplitHostPort(admin)
 	return strings.NewReplacer(
 		"${dsn}", dsn, "${dir}", dir, "${public}", public, "${admin}", admin,
 		"${public_host}", publicHost, "${public_port}", publicPort,
 		"${admin_host}", adminHost, "${admin_port}", adminPort,
+		"${cost}", strconv.Itoa(v.cost), "${cache}", strconv.FormatBool(v.cache), "${totp}", strconv.FormatBool(v.totp),
 	).Replace(configTemplate)
 }
 
@@ -99,8 +124,6 @@ func freeAddrs(n int) ([]string, error) {
 }
 
 func (s *server) path(name string) string { return filepath.Join(s.dir, name) }
-
-func (s *server) dsn() string { return "sqlite://" + s.path("db.sqlite") + "?_fk=true" }
 
 func (s *server) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateTimeout)
@@ -170,7 +193,7 @@ func (s *server) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.Dir = s.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + os.TempDir(), "DSN=" + s.dsn()}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "TMPDIR=" + os.TempDir(), "DSN=" + s.dsn}
 	for _, name := range []string{"GOMAXPROCS", "GOGC", "GOMEMLIMIT", "GODEBUG", "GORACE"} {
 		if value, ok := os.LookupEnv(name); ok {
 			cmd.Env = append(cmd.Env, name+"="+value)

@@ -11,18 +11,20 @@ import (
 // absent stands for a figure that was not measured.
 const absent = "–"
 
-// table renders rows below a header: the first column to the left, figures to
-// the right, two spaces between them.
+// table renders rows below a header in Markdown: the first column to the left,
+// figures to the right, aligned for those who read the text as it is.
 func table(header []string, rows [][]string) string {
 	widths := make([]int, len(header))
 	for _, row := range append([][]string{header}, rows...) {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell), 3)
 		}
 	}
 	rule := make([]string, len(header))
 	for i, width := range widths {
-		rule[i] = strings.Repeat("─", width)
+		if rule[i] = strings.Repeat("-", width); i > 0 {
+			rule[i] = rule[i][1:] + ":"
+		}
 	}
 	var b strings.Builder
 	for _, row := range append([][]string{header, rule}, rows...) {
@@ -36,12 +38,20 @@ func tableLine(row []string, widths []int) string {
 	for i, cell := range row {
 		padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 		if i == 0 {
-			b.WriteString(cell + padding)
+			b.WriteString("| " + cell + padding + " |")
 		} else {
-			b.WriteString("  " + padding + cell)
+			b.WriteString(" " + padding + cell + " |")
 		}
 	}
-	return strings.TrimRight(b.String(), " ") + "\n"
+	return b.String() + "\n"
+}
+
+// formatMemory is formatBytes, if it is known.
+func formatMemory(n int64) string {
+	if n == 0 {
+		return absent
+	}
+	return formatBytes(n)
 }
 
 // formatRate shows three significant digits and thousands separators.

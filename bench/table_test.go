@@ -11,10 +11,10 @@ func TestTableAlignsNamesLeftAndFiguresRight(t *testing.T) {
 		{"a much longer name", "1.20 ms"},
 	})
 	want := "" +
-		"operation               p50\n" +
-		"──────────────────  ───────\n" +
-		"whoami                85 µs\n" +
-		"a much longer name  1.20 ms\n"
+		"| operation          |     p50 |\n" +
+		"| ------------------ | ------: |\n" +
+		"| whoami             |   85 µs |\n" +
+		"| a much longer name | 1.20 ms |\n"
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}

@@ -36,7 +36,7 @@ type candidate struct {
 }
 
 // draw makes a candidate for an account: once per flow.
-func draw(x *flow.Exec) (facts, error) {
+func (p *painter) draw(x *flow.Exec) (facts, error) {
 	key, err := x.Random(secretSize)
 	if err != nil {
 		return facts{}, err
@@ -47,7 +47,7 @@ func draw(x *flow.Exec) (facts, error) {
 	if err != nil {
 		return facts{}, fmt.Errorf("make a key for an authenticator app: %w", err)
 	}
-	c := candidate{URL: made.URL(), Picture: picture(made.URL())}
+	c := candidate{URL: made.URL(), Picture: p.picture(made.URL())}
 	raw, err := json.Marshal(c)
 	if err != nil {
 		return facts{}, err
@@ -84,9 +84,9 @@ func offered(v identity.Vault, owner uuid.UUID, raw json.RawMessage) (c candidat
 
 // prepareSettings draws the key that the form offers, unless there is an app
 // already.
-func prepareSettings(_ context.Context, x *flow.Exec) (any, error) {
+func (p *painter) prepareSettings(_ context.Context, x *flow.Exec) (any, error) {
 	if x.Identity == nil || x.Identity.Credentials[identity.TOTP].Usable() {
 		return nil, nil
 	}
-	return draw(x)
+	return p.draw(x)
 }

@@ -6,8 +6,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-
-	"github.com/boombuler/barcode/qr"
+	"sync"
 )
 
 const (
@@ -18,31 +17,46 @@ const (
 	quiet = 4
 )
 
+// A painter draws pictures. What it needs to make them small is large, so it is kept
+// for the next one. Safe for concurrent use.
+type painter struct{ buffers sync.Pool }
+
+// Get implements png.EncoderBufferPool.
+func (p *painter) Get() *png.EncoderBuffer {
+	b, _ := p.buffers.Get().(*png.EncoderBuffer)
+	return b
+}
+
+// Put implements png.EncoderBufferPool.
+func (p *painter) Put(b *png.EncoderBuffer) { p.buffers.Put(b) }
+
 // picture draws a text as a QR code, as a data URL; "" for a text that is too long
 // for one.
-func picture(text string) string {
-	code, err := qr.Encode(text, qr.M, qr.Auto)
-	if err != nil {
+func (p *painter) picture(text string) string {
+	c, ok := encode(text)
+	if !ok {
 		return ""
 	}
-	modules := code.Bounds().Dx()
-	scale := side / (modules + 2*quiet)
+	scale := side / (c.size + 2*quiet)
 	if scale == 0 {
 		return ""
 	}
-	margin := (side - scale*modules) / 2
+	margin := (side - scale*c.size) / 2
 	img := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
-	for y := range scale * modules {
-		for x := range scale * modules {
-			if r, _, _, _ := code.At(x/scale, y/scale).RGBA(); r == 0 {
-				img.SetColorIndex(margin+x, margin+y, 1)
-			}
+	for y := range c.size {
+		top := img.Pix[(margin+y*scale)*img.Stride:]
+		for x := range scale * c.size {
+			top[margin+x] = c.black[y*c.size+x/scale]
+		}
+		for k := 1; k < scale; k++ {
+			copy(top[k*img.Stride:][:side], top[:side])
 		}
 	}
 	var b bytes.Buffer
 	b.WriteString("data:image/png;base64,")
 	w := base64.NewEncoder(base64.StdEncoding, &b)
-	if png.Encode(w, img) != nil || w.Close() != nil {
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed, BufferPool: p}
+	if encoder.Encode(w, img) != nil || w.Close() != nil {
 		return "" // a buffer takes everything
 	}
 	return b.String()

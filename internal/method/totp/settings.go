@@ -15,6 +15,7 @@ type settingsInput struct {
 }
 
 func settings() *flow.Step {
+	p := new(painter)
 	return flow.Of(flow.Typed[settingsInput]{
 		Spec: flow.Spec{
 			Kind: flow.Settings, Method: method, Group: ui.TOTP,
@@ -22,9 +23,9 @@ func settings() *flow.Step {
 			Needs:    flow.NeedFreshSession,
 			Enabled:  enabled,
 		},
-		Prepare: prepareSettings,
+		Prepare: p.prepareSettings,
 		Render:  renderSettings,
-		Submit:  submitSettings,
+		Submit:  p.submitSettings,
 	})
 }
 
@@ -61,11 +62,11 @@ func renderSettings(_ context.Context, v flow.View) (ui.Nodes, error) {
 
 // submitSettings removes the app, or adds the one whose code shows that it has the
 // flow's key.
-func submitSettings(_ context.Context, x *flow.Exec, in settingsInput) (flow.Result, error) {
+func (p *painter) submitSettings(_ context.Context, x *flow.Exec, in settingsInput) (flow.Result, error) {
 	enrolled := x.Identity.Credentials[identity.TOTP].Usable()
 	switch {
 	case in.Unlink && enrolled:
-		return unlink(x)
+		return p.unlink(x)
 	case in.Code == "":
 		return flow.DenyField("totp_code", ui.New(ui.ValidationRequired, "property", "totp_code")), nil
 	case enrolled:
@@ -75,8 +76,8 @@ func submitSettings(_ context.Context, x *flow.Exec, in settingsInput) (flow.Res
 }
 
 // unlink takes the app away. The form offers another key at once.
-func unlink(x *flow.Exec) (flow.Result, error) {
-	next, err := draw(x)
+func (p *painter) unlink(x *flow.Exec) (flow.Result, error) {
+	next, err := p.draw(x)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (d *drafter) passwordRules() []rule {
 	if policy.IdentifierSimilarityCheckEnabled {
 		rules = append(rules, rule{Name: "similar", Text: d.words.Text("password.rule.similar")})
 	}
-	if policy.HaveIBeenPwnedEnabled {
+	if d.set.ChecksBreaches() {
 		rules = append(rules, rule{Name: "breach", Text: d.words.Text("password.rule.breach")})
 	}
 	return rules

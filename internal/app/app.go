@@ -84,6 +84,8 @@ type App struct {
 	errands *errands
 	metrics http.Handler
 	places  places
+
+	breached breachedFile
 }
 
 // queueOfHashes is how many passwords may wait to be hashed before the server
@@ -103,6 +105,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	snapshot := o.Config.Current()
 	a := &App{config: o.Config, log: o.Log, clock: o.Clock, rand: o.Rand, setup: &setupHolder{}}
+	a.breached.log = o.Log
 	cache := session.NewCache(snapshot.Cardea.Session.Cache.MaxEntries)
 	if a.db, err = openStore(ctx, snapshot, o, cache.Forget); err != nil {
 		return nil, err
@@ -155,7 +158,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	engine := flow.New(flow.Options{
 		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
 		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(), Places: &a.places,
-		Steps: steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
+		Steps: a.steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor,
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet, clock: o.Clock, log: o.Log}
@@ -180,10 +183,10 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 }
 
 // steps are the methods' steps in the order in which they are offered.
-func steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, origin password.Origin, keys webauthn.Method, federation *oidc.Method, o Options) []*flow.Step {
+func (a *App) steps(hashing func(*config.Snapshot) password.Hashing, asks *fetch.Client, origin password.Origin, keys webauthn.Method, federation *oidc.Method, o Options) []*flow.Step {
 	method := password.Method{
 		Hashing:  hashing,
-		Breaches: breaches(asks, o),
+		Breaches: a.breaches(asks, o),
 		Origin:   origin,
 	}
 	return slices.Concat(profile.Steps(), method.Steps(), federation.Steps(), code.Steps(), link.Steps(), totp.Steps(), keys.Steps(), lookup.Steps(), idfirst.Steps())
@@ -214,12 +217,17 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	if err := a.post.deliverers.Prepare(ctx, snapshot); err != nil {
 		return err
 	}
+	useList, err := a.breached.prepare(snapshot.Cardea.BreachedPasswords.File)
+	if err != nil {
+		return err
+	}
 	if err := a.wire.Use(setup); err != nil {
 		return err
 	}
 	useTexts()
 	usePages()
 	usePlaces()
+	useList()
 	a.setup.store(setup)
 	a.signOutOutsiders(ctx, setup)
 	return nil
@@ -284,5 +292,6 @@ func (a *App) ready(ctx context.Context) error {
 func (a *App) Close() error {
 	a.errands.spool.Close() // before what it needs
 	a.post.deliverers.Close()
+	a.breached.close()
 	return errors.Join(a.jsonnet.Close(), a.db.Close())
 }

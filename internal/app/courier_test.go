@@ -87,9 +87,9 @@ func TestMessagesStayInTheMailboxOnlyInDevelopmentModeAndWithoutAWayOut(t *testi
 	}
 }
 
-// TestWhatMessagesNeedIsCheckedAtTheStart: a text or a program that cannot work ends
-// the start with its place, before anybody waits for a code that never comes.
-func TestWhatMessagesNeedIsCheckedAtTheStart(t *testing.T) {
+// TestFilesAreCheckedAtTheStart: a text, a program or a list that cannot work ends the
+// start with its place, before anybody waits for a code that never comes.
+func TestFilesAreCheckedAtTheStart(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, config, place string }{
 		"a text that is not a template": {
 			"login_code/valid/email.subject.gotmpl", "one\n{{.Nope}}", "courier: {template_override_path: %q}", "email.subject.gotmpl:2",
@@ -99,6 +99,12 @@ func TestWhatMessagesNeedIsCheckedAtTheStart(t *testing.T) {
 		},
 		"a program that does not parse": {
 			"sms.jsonnet", "function(ctx)\n{", "courier: {channels: [{id: sms, type: http, request_config: {url: 'https://sms.cardea.test/', method: POST, body: 'file://%s/sms.jsonnet'}}]}", "sms.jsonnet:2",
+		},
+		"a file of breached passwords that is none": {
+			"breached", "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:1", "cardea: {breached_passwords: {file: '%s/breached'}}", "cardea.breached_passwords.file",
+		},
+		"a file of breached passwords that is not there": {
+			"other", "", "cardea: {breached_passwords: {file: '%s/breached'}}", "cardea.breached_passwords.file",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,6 +56,13 @@ func CheckDocuments(ctx context.Context, s *config.Snapshot) (warnings []string,
 	if err := account.CheckTemplates(s); err != nil {
 		return nil, err
 	}
+	var list breachedFile
+	useList, err := list.prepare(s.Cardea.BreachedPasswords.File)
+	if err != nil {
+		return nil, err
+	}
+	useList()
+	list.close()
 	texts, err := courier.Compile(ctx, s, words, courier.Load(load))
 	if err != nil {
 		return nil, err

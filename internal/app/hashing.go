@@ -41,11 +41,14 @@ func (a *App) hashing(rand io.Reader) func(*config.Snapshot) password.Hashing {
 	}
 }
 
-// breaches gives the breached-password lookup of a configuration. Its cache
-// lives as long as the host it asks stays the same.
-func breaches(client *fetch.Client, o Options) func(*config.Snapshot) password.BreachChecker {
+// breaches gives the breached-password lookup of a configuration: the file, or the
+// range API. The cache of that lives as long as the host it asks stays the same.
+func (a *App) breaches(client *fetch.Client, o Options) func(*config.Snapshot) password.BreachChecker {
 	made := memo[string, password.BreachChecker]{}
 	return func(s *config.Snapshot) password.BreachChecker {
+		if s.Cardea.BreachedPasswords.File != "" {
+			return offline{&a.breached, s.SelfService.Methods.Password.Config.MaxBreaches}
+		}
 		base := o.BreachURL
 		if base == "" {
 			base = (&url.URL{Scheme: "https", Host: s.SelfService.Methods.Password.Config.HaveIBeenPwnedHost}).String()

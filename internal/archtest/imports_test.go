@@ -34,6 +34,7 @@ var layers = []layer{
 	{"clock", nil, "a leaf"},
 	{"secret", []string{"problem"}, "secrets are made and checked without knowing what for"},
 	{"ui", nil, "nodes and messages are data"},
+	{"breach", nil, "a leaf: a file and what is in it"},
 	{"jsonnet", nil, "a leaf: it evaluates what it is given"},
 	{"geo", nil, "a leaf: where addresses are"},
 	{"fetch", []string{"clock"}, "the one way out knows only the time"},
@@ -47,7 +48,7 @@ var layers = []layer{
 	{"org", []string{"problem"}, "domain: no SQL, no HTTP, no configuration"},
 	{"oauth2", []string{"config", "problem"}, "calls to the OAuth2 server, over the one way out"},
 	{"flow", []string{"org", "oauth2", "geo", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "the engine declares the stores it needs"},
-	{"method", []string{"org", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose"}, "methods never know each other, the store or the wire"},
+	{"method", []string{"org", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose", "breach"}, "methods never know each other, the store or the wire"},
 	{"errand", []string{"relay", "flow", "config", "secret", "clock"}, "errands are written by journeys and the store, and run without knowing what they say"},
 	{"event", []string{"errand", "flow", "identity", "session", "config", "clock", "fetch"}, "what happened is said by those who know, over the one way out"},
 	{"hook", []string{"errand", "flow", "identity", "session", "ui", "config", "payload", "clock", "fetch", "jsonnet", "problem"}, "calls that the engine asks for, over the one way out"},
@@ -57,7 +58,7 @@ var layers = []layer{
 	{"store", []string{"org", "apikey", "flow", "identity", "session", "ui", "problem", "clock"}, "rows of the domain, and nobody above it"},
 	{"httpapi", []string{"org", "apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock"}, "an edge: never the store, never another edge"},
 	{"account", []string{"flow", "identity", "session", "ui", "config", "problem", "secret", "web"}, "an edge: a client of the journeys like any other"},
-	{"cli", []string{"org", "apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
+	{"cli", []string{"breach", "org", "apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
 }
 
 // onlyFrom says which parts may import something that has one home.

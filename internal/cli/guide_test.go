@@ -18,6 +18,8 @@ const guideFiles = `
 -- people.json --
 [{"schema_id": "default", "external_id": "ann", "traits": {"email": "ann@cardea.test"}},
  {"schema_id": "default", "external_id": "bob", "traits": {"email": "bob@cardea.test"}}]
+-- list.txt --
+5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9545824
 -- person.schema.json --
 {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": {"traits": {"type": "object",
  "properties": {"email": {"type": "string", "format": "email", "ory.sh/kratos": {"credentials": {"password": {"identifier": true}}}}}}}}

@@ -42,7 +42,7 @@ func rootCommand(env Env) *cobra.Command {
 		serveCommand(env), courierCommand(env), migrateCommand(env), cleanupCommand(env), hashersCommand(env),
 		formatCommand(env), lintCommand(), schemaCommand(env), configCommand(env), doctorCommand(env), remoteCommand(env), versionCommand(env), jsonnetCommand(env),
 	)
-	root.AddCommand(keysCommand(env), eventsCommand(env))
+	root.AddCommand(keysCommand(env), eventsCommand(env), hibpCommand(env))
 	root.AddCommand(organizationsCommand(env))
 	root.AddCommand(identityCommands(env)...)
 	root.SetArgs(env.Args)

@@ -303,6 +303,13 @@ type Cardea struct {
 	Organizations []CardeaOrganization
 	Events        CardeaEvents
 	WebHooks      CardeaWebHooks
+
+	BreachedPasswords CardeaBreachedPasswords
+}
+
+// CardeaBreachedPasswords is the list of breached passwords that needs no network.
+type CardeaBreachedPasswords struct {
+	File string // made by `cardea hibp build`; "" asks the range API
 }
 
 // CardeaDevelopment are conveniences of development mode.

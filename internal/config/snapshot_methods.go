@@ -41,6 +41,11 @@ type PasswordConfig struct {
 	MigrateHook                      MigrateHook
 }
 
+// ChecksBreaches says whether passwords that are known from breaches are refused.
+func (s *Snapshot) ChecksBreaches() bool {
+	return s.SelfService.Methods.Password.Config.HaveIBeenPwnedEnabled || s.Cardea.BreachedPasswords.File != ""
+}
+
 // MigrateHook asks another system whether a password is right.
 type MigrateHook struct {
 	Enabled bool

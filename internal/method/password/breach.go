@@ -10,22 +10,21 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"cardea/internal/breach"
 	"cardea/internal/clock"
 	"cardea/internal/problem"
 )
 
 const (
-	rangePrefix = 5                 // hexadecimal digits that are told to the service
-	rangeSuffix = sha1.Size*2 - 5   // digits that are not
-	breachTTL   = time.Hour         // how long an answer is believed
-	breachCache = 256               // answers that are kept, about 40 kB each
-	breachLimit = 1 << 20           // bytes of one answer
-	maxBreaches = uint64(1<<31 - 1) // counts above are cut
+	rangePrefix = 5               // hexadecimal digits that are told to the service
+	rangeSuffix = sha1.Size*2 - 5 // digits that are not
+	breachTTL   = time.Hour       // how long an answer is believed
+	breachCache = 256             // answers that are kept, about 40 kB each
+	breachLimit = 1 << 20         // bytes of one answer
 )
 
 // ErrBreachUnavailable is a breach service that could not be asked: no
@@ -109,26 +108,18 @@ type breachedHash struct {
 	count  uint32
 }
 
-// parseRange reads lines "SUFFIX:COUNT". A line without a colon counts once,
-// thousands may be separated by commas. A count that is not a number makes the
-// whole answer unreadable.
+// parseRange reads the lines of an answer. A count that is not a number makes all of
+// it unreadable.
 func parseRange(body []byte) (hashRange, error) {
 	var out hashRange
 	for line := range bytes.Lines(body) {
-		line = bytes.TrimSpace(line)
-		suffix, number, counted := bytes.Cut(line, []byte(":"))
-		count := uint64(1)
-		if counted {
-			n, err := strconv.ParseUint(strings.ReplaceAll(strings.TrimSpace(string(number)), ",", ""), 10, 64)
-			if err != nil {
-				return nil, errBreachAnswer
-			}
-			count = min(n, maxBreaches)
+		suffix, count, ok, err := breach.Entry(line, rangeSuffix)
+		if err != nil {
+			return nil, errors.Join(errBreachAnswer, err)
 		}
-		if len(suffix) != rangeSuffix || count == 0 { // padding counts 0
-			continue
+		if ok {
+			out = append(out, breachedHash{suffix: [rangeSuffix]byte(bytes.ToUpper(suffix)), count: count})
 		}
-		out = append(out, breachedHash{suffix: [rangeSuffix]byte(bytes.ToUpper(suffix)), count: uint32(count)})
 	}
 	return out, nil
 }

@@ -90,7 +90,7 @@ func (m Method) policy(s *flow.Setup) Policy {
 		MaxBreaches:         c.MaxBreaches,
 		IgnoreNetworkErrors: c.IgnoreNetworkErrors,
 	}
-	if c.HaveIBeenPwnedEnabled {
+	if s.Snapshot.ChecksBreaches() {
 		p.Breach = m.Breaches(s.Snapshot)
 	}
 	return p

@@ -42,16 +42,16 @@ func newContent(ctx context.Context, s *server, o options) (*dataset, error) {
 	}
 	d.batches.Store((done.Load() + importBatch - 1) / importBatch)
 	if o.only.has(slowLogin) {
-		if err := d.addSlow(ctx); err != nil {
+		if err := d.addSlow(ctx, o.cost); err != nil {
 			return nil, fmt.Errorf("people with costly hashes: %w", err)
 		}
 	}
 	return d, d.takeSample(ctx, int(done.Load()))
 }
 
-// addSlow imports people who share one hash of the usual cost.
-func (d *dataset) addSlow(ctx context.Context) error {
-	hash, err := bcrypt.GenerateFromPassword([]byte(password), usualCost)
+// addSlow imports people who share one costly hash.
+func (d *dataset) addSlow(ctx context.Context, cost int) error {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
 	if err != nil {
 		return err
 	}

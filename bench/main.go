@@ -66,6 +66,7 @@ type options struct {
 	duration        time.Duration
 	slow            time.Duration // length of measurements with costly hashes
 	rounds          int           // of those that alternate with bare hashes
+	cost            int           // of bcrypt, of costly hashes
 	settle          time.Duration // how long a started server is left alone before its memory is read
 	connections     int
 	people          int // who sign up before measuring
@@ -84,7 +85,7 @@ type selection map[string]bool
 func (s selection) has(l label) bool { return s == nil || s[l.name] }
 
 func parseOptions(args []string, usage io.Writer) (options, error) {
-	o := options{settle: 5 * time.Second}
+	o := options{settle: 5 * time.Second, cost: usualCost}
 	var only string
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(usage)

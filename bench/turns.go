@@ -43,15 +43,15 @@ func (e *experiment) measureOperations(ctx context.Context) error {
 // measureOperation measures for one window, or, where hashes are the price, by turns
 // with bare hashes of the same cost.
 func (e *experiment) measureOperation(ctx context.Context, op operation, t *target) (m measurement, err error) {
-	if err := t.use(ctx, op.with); err != nil {
-		return m, err
-	}
-	length, rounds := e.duration, 1
+	length, rounds, with := e.duration, 1, op.with
 	if op.hashes {
 		rounds = e.rounds
 	}
-	if op.with.cost == usualCost {
-		length = e.slow
+	if with.cost == 0 {
+		length, with.cost = e.slow, e.cost
+	}
+	if err := t.use(ctx, with); err != nil {
+		return m, err
 	}
 	if op.uses {
 		if err := t.data.stock(ctx, length.Seconds()); err != nil {
@@ -62,7 +62,7 @@ func (e *experiment) measureOperation(ctx context.Context, op operation, t *targ
 	var bare measurement
 	for range rounds {
 		if op.hashes {
-			bare.add(measureBcrypt(ctx, length, op.with.cost))
+			bare.add(measureBcrypt(ctx, length, with.cost))
 		}
 		m.add(e.measureWindow(ctx, op, t, length))
 		if err := ctx.Err(); err != nil {

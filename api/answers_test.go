@@ -55,6 +55,16 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: trying})
 		admin{t, d, s, s.Client(cardeatest.Native)}.trials()
 	})
+	t.Run("providers that browsers ask", func(t *testing.T) {
+		for _, kind := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
+			p := cardeatest.NewProvider(t)
+			p.Unmapped = true
+			s := cardeatest.New(t, cardeatest.Options{Config: `selfservice: {methods: {oidc: {enabled: true, config: {providers: [` +
+				p.Config("acme", ", fedcm_config_url: https://acme.test/fedcm.json") + `]}}}}
+cardea: {federation: {providers: [{id: acme, claims: [{to: traits.email, from: [email]}]}]}}`})
+			caller{t, d, s, kind}.mediated(p)
+		}
+	})
 	t.Run("messages", func(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: journeys})
 		admin{t, d, s, s.Client(cardeatest.Native)}.messages()
@@ -292,4 +302,22 @@ func (c caller) service() {
 		c.d.check(c.T, "isReady", p.Get(port+"/health/ready"), http.StatusOK)
 	}
 	c.d.check(c.T, "getVersion", p.Get(c.server.AdminURL+"/version"), 200)
+}
+
+// mediated signs somebody up and in without leaving the page.
+func (c caller) mediated(p *cardeatest.Provider) {
+	for range 2 { // a registration, a login
+		visitor := c.server.Client(c.kind)
+		bring := func(who fields, status int) {
+			c.Helper()
+			m := c.d.check(c.T, "createFedcmFlow", visitor.Get("/self-service/fed-cm/parameters"), 200)
+			first := m.JSON["providers"].([]any)[0].(fields)
+			nonce := first["nonce"].(string)
+			token := p.Assert(first["client_id"].(string), nonce, who)
+			c.d.check(c.T, "updateFedcmFlow", visitor.Do("POST", "/self-service/fed-cm/token", fields{"csrf_token": m.Text("csrf_token"), "nonce": nonce, "token": token}), status)
+		}
+		bring(fields{"sub": "nameless"}, 400)
+		bring(fields{"sub": "ann", "email": "ann@cardea.test"}, 200)
+	}
+	c.d.check(c.T, "updateFedcmFlow", c.server.Client(c.kind).Do("POST", "/self-service/fed-cm/token", fields{}), 403)
 }

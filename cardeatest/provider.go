@@ -173,6 +173,19 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	access := fmt.Sprintf("access-%d", len(p.access)+1)
 	p.access[access] = g
 	p.mu.Unlock()
+	reply(w, 200, map[string]any{
+		"access_token": access, "refresh_token": "refresh-" + access, "token_type": "Bearer", "expires_in": 3600, "id_token": p.idToken(g),
+	})
+}
+
+// Assert is somebody agreeing in a dialogue of the browser (Federated Credential
+// Management): it gives the token for the page that asked as a client.
+func (p *Provider) Assert(client, nonce string, claims map[string]any) string {
+	return p.idToken(grant{client: client, nonce: nonce, claims: claims})
+}
+
+// idToken tells a client who somebody is.
+func (p *Provider) idToken(g grant) string {
 	now := time.Now()
 	header := map[string]any{"alg": "RS256", "typ": "JWT", "kid": "key"}
 	claims := map[string]any{"iss": p.URL, "aud": g.client, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
@@ -189,9 +202,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	if sign == nil {
 		sign = func(header, claims map[string]any) string { return SignToken(p.t, p.key, header, claims) }
 	}
-	reply(w, 200, map[string]any{
-		"access_token": access, "refresh_token": "refresh-" + access, "token_type": "Bearer", "expires_in": 3600, "id_token": sign(header, claims),
-	})
+	return sign(header, claims)
 }
 
 // SignToken makes a compact token that is signed with RS256, whatever its header

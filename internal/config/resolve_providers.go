@@ -60,10 +60,21 @@ func (r resolver) federation() error {
 		if p.MapperURL == "" && p.Cardea.Claims == nil {
 			return fmt.Errorf("selfservice.methods.oidc.config.providers.%d.mapper_url: is required and not set", i)
 		}
+		if p.FedCMConfigURL != "" && !p.Mediates() {
+			r.warn(fmt.Sprintf("selfservice.methods.oidc.config.providers.%d.fedcm_config_url", i), withoutFedCM(p))
+		}
 		if p.AccountLinkingMode == "automatic" && p.Cardea.TrustedDomains == nil && p.Provider != "google" && p.Provider != "apple" {
 			r.warn(fmt.Sprintf("selfservice.methods.oidc.config.providers.%d.account_linking_mode", i),
 				"automatic has no effect without trusted_domains in "+here+": nothing says for which addresses the provider can be believed")
 		}
 	}
 	return nil
+}
+
+// withoutFedCM is why browsers cannot ask a provider by themselves.
+func withoutFedCM(p OIDCProvider) string {
+	if p.Provider == "netid" {
+		return "has no effect without net_id_token_origin_header"
+	}
+	return fmt.Sprintf("has no effect: tokens of the type %s cannot be checked without a code", p.Provider)
 }

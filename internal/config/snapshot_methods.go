@@ -183,6 +183,18 @@ type OIDCProvider struct {
 	Cardea CardeaProvider
 }
 
+// Mediates says whether browsers can ask the provider by themselves (Federated
+// Credential Management). Its tokens have to be such as can be checked without a code.
+func (p OIDCProvider) Mediates() bool {
+	switch p.Provider {
+	case "generic", "google", "apple", "line":
+		return p.FedCMConfigURL != ""
+	case "netid":
+		return p.FedCMConfigURL != "" && p.NetIDTokenOriginHeader != ""
+	}
+	return false
+}
+
 // CardeaFederation is what the contract cannot say about other providers.
 type CardeaFederation struct {
 	Order     string // in forms: "configured" or "id"

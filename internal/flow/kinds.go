@@ -14,6 +14,9 @@ type kind struct {
 	fetch  []guard
 	submit []guard
 	back   []guard // when a browser comes back from a provider; nil where none can
+	// mediation is checked when the browser itself asks a provider, mediated before it
+	// when it brings a token; nil where none can.
+	mediation, mediated []guard
 
 	expired ui.MessageID // on the flow that replaces an expired one
 	nobody  ui.MessageID // when no step answers to a submission
@@ -53,6 +56,9 @@ func kinds() map[Kind]*kind {
 			fetch:  []guard{loadForFetch, checkOwner, checkFetchExpiry},
 			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, requireEnroller, checkExpiry},
 			back:   []guard{refuseSecondReturn, checkExpiry},
+
+			mediation: []guard{chooseOrganization, refuseMediated},
+			mediated:  []guard{checkChallenge, meetLogin, checkReturnTo, checkSchema},
 
 			expired: ui.LoginFlowExpired, nobody: ui.LoginNoMethod,
 			step: 400, repeats: true, invalidStatus: 303, fetchExpired: true, padded: true,

@@ -22,10 +22,10 @@ import (
 // it back to Engine.Return.
 type Leave struct {
 	Provider string
-	// To is the address to go to, with a state that has to come back. A state is good
-	// for one return, of this browser, to this flow.
-	To    func(state string) string
-	Carry any // kept with the flow, sealed, until the browser comes back
+	// To finds the address to go to, with a state that has to come back. A state is good
+	// for one return, of this browser, to this flow. What it carries is kept with the
+	// flow, sealed, until then.
+	To func(ctx context.Context, state string) (address string, carry any, err error)
 }
 
 // Back is how a browser came back.
@@ -65,7 +65,11 @@ func (r *run) leave(ctx context.Context, step *Step, l Leave) *Answer {
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	carry, err := json.Marshal(l.Carry)
+	to, carried, err := l.To(ctx, state)
+	if err != nil {
+		return r.unacceptable(ctx, err)
+	}
+	carry, err := json.Marshal(carried)
 	if err != nil {
 		return r.forward(ctx, err)
 	}
@@ -89,7 +93,7 @@ func (r *run) leave(ctx context.Context, step *Step, l Leave) *Answer {
 	if err := r.write(ctx, nil, func(tx Tx) error { return tx.UpdateFlow(r.flow) }); err != nil {
 		return r.forward(ctx, err)
 	}
-	a := r.goElsewhere(l.To(state))
+	a := r.goElsewhere(to)
 	if r.flow.Type == API && a.Location != "" {
 		a = locationChange(a.Location)
 	}

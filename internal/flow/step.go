@@ -162,6 +162,9 @@ type Typed[In any] struct {
 	// Try judges the same for a trial and gives its report, which is kept as JSON. Nil
 	// for steps that cannot be tried out.
 	Try func(context.Context, *Exec, Back) any
+	// Mediated is how the step takes part in sign-ins that the browser mediates; nil
+	// for steps that do not.
+	Mediated *Mediated
 	// Send starts the step on behalf of somebody whose address is known: the
 	// verification after a registration, a code for the only second factor. An
 	// Await without a state says that the method does not reach the address; without
@@ -184,7 +187,9 @@ type Step struct {
 	try     func(context.Context, *Exec, Back) any
 	send    func(context.Context, *Exec, identity.Address, *identity.Identity) (Await, error)
 	usable  func(*Setup, *identity.Identity) bool
-	opens   bool // a link does something else than the form
+
+	mediated *Mediated
+	opens    bool // a link does something else than the form
 }
 
 // Of makes a step out of a typed one. The input's shape is derived once, here.
@@ -207,7 +212,9 @@ func Of[In any](t Typed[In]) *Step {
 		resume:  t.Resume,
 		try:     t.Try,
 		usable:  t.Usable,
-		submit:  bound(t.Submit),
+
+		mediated: t.Mediated,
+		submit:   bound(t.Submit),
 	}
 	s.open = s.submit
 	if t.Open != nil {

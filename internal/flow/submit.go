@@ -166,15 +166,8 @@ func (r *run) fit(x *Exec, step *Step, body *payload.Body) (map[string]any, *Rej
 		}
 	}
 	r.echo(step, tree)
-	if raw, ok := tree["transient_payload"]; ok {
-		if _, object := raw.(map[string]any); !object {
-			return nil, nil, problem.BadRequest("The field transient_payload has to be a JSON object.")
-		}
-		transient, err := json.Marshal(raw)
-		if err != nil {
-			return nil, nil, err
-		}
-		r.flow.Transient = transient
+	if err := r.hearTransient(tree); err != nil {
+		return nil, nil, err
 	}
 	var rejected Rejected
 	for _, violation := range payload.Check(shape, step.Required, tree) {
@@ -198,6 +191,19 @@ func (r *run) fit(x *Exec, step *Step, body *payload.Body) (map[string]any, *Rej
 		return nil, &rejected, nil
 	}
 	return tree, nil, nil
+}
+
+// hearTransient keeps what the client wants hooks to know.
+func (r *run) hearTransient(tree map[string]any) (err error) {
+	raw, ok := tree["transient_payload"]
+	if !ok {
+		return nil
+	}
+	if _, object := raw.(map[string]any); !object {
+		return problem.BadRequest("The field transient_payload has to be a JSON object.")
+	}
+	r.flow.Transient, err = json.Marshal(raw)
+	return err
 }
 
 // TraitsSent is the value that says that traits were submitted, were it none.

@@ -75,6 +75,11 @@ func (s *Server) table() []Route {
 		add(public, "POST", pattern, "", s.posted)
 	}
 
+	add(public, "GET", "/self-service/fed-cm/parameters", "createFedcmFlow", s.offerMediation)
+	add(public, "POST", "/self-service/fed-cm/token", "updateFedcmFlow", s.engine(func(r *http.Request, v *flow.Visit) *flow.Answer {
+		return s.Engine.Mediate(r.Context(), v)
+	}))
+
 	add(public, "DELETE", "/self-service/login/test", "deleteTestLoginFlow", s.endTrial)
 
 	add(public, "GET", "/sessions/whoami", "toSession", s.whoami)
@@ -187,8 +192,9 @@ var (
 		"/self-service/recovery": true, "/self-service/verification": true,
 		"/self-service/methods/oidc/callback": true,
 		"/self-service/login/test":            true, "/self-service/logout/api": true, "/self-service/account": true,
-		"/self-service/undo": true, // its token is no cookie: nobody sends it unawares
-		"/sessions":          true, "/recovery/code": true, "/recovery/link": true,
+		"/self-service/fed-cm/token": true,
+		"/self-service/undo":         true, // its token is no cookie: nobody sends it unawares
+		"/sessions":                  true, "/recovery/code": true, "/recovery/link": true,
 		"/admin/recovery/code": true, "/admin/recovery/link": true,
 	}
 	ignoredBelow = []string{

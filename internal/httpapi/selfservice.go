@@ -76,6 +76,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, set *compiled, v 
 		writeRaw(w, a.Status, appendPage(make([]byte, 0, 2048), set.Setup, body))
 	case *flow.SignedIn:
 		writeRaw(w, a.Status, appendSignedIn(nil, set.Setup, s.clock.Now(), body))
+	case *flow.Mediation:
+		writeJSON(w, a.Status, wireMediation(body))
 	case *flow.Restored:
 		writeJSON(w, a.Status, map[string]string{"state": "undone", "address": body.Address.Value, "via": string(body.Address.Via)})
 	case *flow.SignedUp:

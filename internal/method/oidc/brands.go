@@ -35,6 +35,15 @@ type brand struct {
 	// tune changes scopes and parameters of the authorization request.
 	tune   func(scopes []string, q url.Values) []string
 	secret func(config.OIDCProvider, time.Time) (string, error) // where the client secret is made anew each time
+	// leave finds the address to send the browser to, exchange trades what it brings back
+	// for tokens, in place of RFC 6749.
+	leave    func(ctx context.Context, u *upstream, state string, c *carried) (string, error)
+	exchange func(ctx context.Context, u *upstream, code string, c carried, query url.Values) (*oauth2.Token, error)
+	denied   string // what says in the answer that somebody did not want to; "" for RFC 6749 alone
+	forgets  bool   // its tokens are not kept
+	// trade takes a token that a browser or an app brings for one that says who it is;
+	// nil where it does so itself.
+	trade  func(ctx context.Context, u *upstream, token string) (*oauth2.Token, error)
 	claims func(context.Context, *asked) (*Claims, error)
 	bare   func(*Claims) bool // tokens of apps that need no nonce; nil for none
 }
@@ -127,6 +136,19 @@ func brands() map[string]brand {
 		},
 		"lark": {
 			auth: larkBase + "authorize", token: larkBase + "token", user: larkBase + "userinfo", style: oauth2.AuthStyleInParams, claims: lark,
+		},
+		"netid": with(openID, func(b *brand) {
+			b.auth, b.token, b.issuer = "{issuer}/authorize", "{issuer}/token", "https://broker.netid.de/"
+			b.source, b.trade = "userinfo", netidTrade
+		}),
+		"dingtalk": {
+			auth: "https://login.dingtalk.com/oauth2/auth", token: "https://api.dingtalk.com/v1.0/oauth2/userAccessToken",
+			user: "https://api.dingtalk.com/v1.0/contact/users/me", prompt: "consent", promptAgain: "consent",
+			exchange: dingtalkExchange, claims: dingtalk,
+		},
+		"x": {
+			auth: xAuthorize, token: xAccess, user: xCredentials,
+			leave: xLeave, exchange: xExchange, denied: "denied", forgets: true, claims: xClaims,
 		},
 		"amazon": {
 			auth: "https://www.amazon.com/ap/oa", token: "https://api.amazon.com/auth/o2/token",

@@ -25,6 +25,9 @@ const skew = 5 * time.Minute
 // verified checks an ID token that a token endpoint has just given (OpenID Connect
 // Core, section 3.1.3.7).
 func (a *asked) verified(ctx context.Context) (*oidc.IDToken, error) {
+	if a.found == nil {
+		return nil, undescribed()
+	}
 	if a.rawID == "" {
 		return nil, badToken(errors.New("the provider did not send one"))
 	}
@@ -36,6 +39,12 @@ func (a *asked) verified(ctx context.Context) (*oidc.IDToken, error) {
 		return nil, badToken(err)
 	}
 	return t, nil
+}
+
+// undescribed is a provider whose keys nobody knows, because its description cannot be
+// read.
+func undescribed() *problem.Error {
+	return misconfigured("The provider does not describe itself.")
 }
 
 func badToken(err error) error {
@@ -109,14 +118,16 @@ func (r *rawJSON) UnmarshalJSON(raw []byte) error {
 }
 
 // submitted checks an ID token that an app got from the provider by itself. The
-// statuses are the contract's.
-func (m *Method) submitted(ctx context.Context, x *flow.Exec, p config.OIDCProvider, in input) (*arrival, error) {
-	b, ok := brands()[p.Provider]
-	if !ok || b.keys == "" {
-		return nil, badUpstream("Providers of this type do not give ID tokens to apps.")
+// statuses are the contract's. With mediated, it was a browser that got it.
+func (m *Method) submitted(ctx context.Context, x *flow.Exec, p config.OIDCProvider, in input, mediated bool) (*arrival, error) {
+	b := brands()[p.Provider]
+	if b.trade != nil {
+		return m.traded(ctx, x, p, in)
 	}
-	keys := m.discovered.keysAt(ctx, b.keys, m.client(p))
-	verifier := oidc.NewVerifier(b.issuer, keys, &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: asymmetric, Now: func() time.Time { return x.Now }})
+	verifier, err := m.verifier(ctx, x, p, mediated)
+	if err != nil {
+		return nil, err
+	}
 	t, err := verifier.Verify(ctx, in.IDToken)
 	if err == nil && !audienceOf(t, p) {
 		err = errors.New("the token is for another audience")
@@ -142,7 +153,7 @@ func (m *Method) submitted(ctx context.Context, x *flow.Exec, p config.OIDCProvi
 	case t.Nonce == "" && !b.withoutNonce(claims):
 		return nil, badUpstream("The ID token has no nonce.")
 	}
-	return &arrival{provider: p, claims: claims, tokens: identity.LinkTokens{ID: in.IDToken}, traits: in.Traits}, nil
+	return &arrival{provider: p, claims: claims, inToken: claims, tokens: identity.LinkTokens{ID: in.IDToken}, traits: in.Traits}, nil
 }
 
 // audienceOf says whether a token that an app brings is for this client or for one

@@ -45,7 +45,9 @@ func (m *Method) login() *flow.Step {
 		},
 		Resume: m.resume(m.signIn),
 		Try:    m.tryOut,
-		Usable: func(_ *flow.Setup, i *identity.Identity) bool { return len(i.Links()) > 0 },
+
+		Mediated: m.mediated(),
+		Usable:   func(_ *flow.Setup, i *identity.Identity) bool { return len(i.Links()) > 0 },
 	})
 }
 

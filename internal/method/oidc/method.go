@@ -115,6 +115,7 @@ type carried struct {
 	Provider string          `json:"provider"`
 	Verifier string          `json:"verifier,omitempty"` // RFC 7636
 	Nonce    string          `json:"nonce,omitempty"`
+	Request  *pair           `json:"request,omitempty"` // OAuth 1.0a
 	Traits   json.RawMessage `json:"traits,omitempty"`
 }
 
@@ -177,7 +178,7 @@ func (m *Method) submit(ctx context.Context, x *flow.Exec, in input, arrive func
 	if in.IDToken == "" {
 		return m.start(ctx, x, p, in.Upstream, in.Traits)
 	}
-	a, err := m.submitted(ctx, x, p, in)
+	a, err := m.submitted(ctx, x, p, in, false)
 	if err != nil {
 		return nil, err
 	}
@@ -211,10 +212,13 @@ func (m *Method) start(ctx context.Context, x *flow.Exec, p config.OIDCProvider,
 	case u.nonce:
 		c.Nonce = x.Secret(32)
 	}
-	return flow.Leave{
-		Provider: p.ID, Carry: c,
-		To: func(state string) string { return u.authorize(state, c, x.Flow.Refresh, extra) },
-	}, nil
+	return flow.Leave{Provider: p.ID, To: func(ctx context.Context, state string) (string, any, error) {
+		if u.brand.leave != nil {
+			to, err := u.brand.leave(ctx, u, state, &c)
+			return to, c, err
+		}
+		return u.authorize(state, c, x.Flow.Refresh, extra), c, nil
+	}}, nil
 }
 
 // resume judges how a browser came back.
@@ -248,6 +252,9 @@ func (m *Method) arrived(ctx context.Context, x *flow.Exec, b flow.Back) (*arriv
 	}
 	if why := b.Query.Get("error"); why != "" {
 		return nil, at(stepDenied, "access_denied", refused(why, b.Query.Get("error_description")))
+	}
+	if u.brand.denied != "" && b.Query.Has(u.brand.denied) {
+		return nil, at(stepDenied, "access_denied", refused("access_denied", ""))
 	}
 	code := b.Query.Get("code")
 	if code == "" {

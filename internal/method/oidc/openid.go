@@ -19,9 +19,6 @@ import (
 // apple reads an ID token of Apple's. The name comes beside it, once, as the form
 // that the browser posted.
 func apple(ctx context.Context, a *asked) (*Claims, error) {
-	if a.found == nil {
-		return nil, misconfigured("The provider does not describe itself.")
-	}
 	c, err := generic(ctx, a)
 	if err != nil {
 		return nil, err

@@ -146,11 +146,18 @@ func TestAnIDTokenThatAnAppBringsIsBelievedOnlyWhenAllOfItIsRight(t *testing.T) 
 				if c.sign != nil {
 					token = c.sign(t, header, told)
 				}
-				a, err := m.submitted(t.Context(), &flow.Exec{Now: now}, p, input{IDToken: token, Nonce: c.nonce})
+				a, err := m.submitted(t.Context(), &flow.Exec{Now: now}, p, input{IDToken: token, Nonce: c.nonce}, false)
 				wantArrival(t, a, err, c.status)
 			})
 		}
 	}
+}
+
+// setupAt is the configuration of a service at an address.
+func setupAt(address string) *flow.Setup {
+	s := &flow.Setup{Snapshot: &config.Snapshot{}}
+	s.SelfService.Methods.OIDC.Config.BaseRedirectURI = address
+	return s
 }
 
 func wantArrival(t *testing.T, a *arrival, err error, status int) {
@@ -165,8 +172,9 @@ func wantArrival(t *testing.T, a *arrival, err error, status int) {
 
 func TestOnlyProvidersWithSDKsGiveIDTokensToApps(t *testing.T) {
 	m := web{}.method()
+	x := &flow.Exec{Now: time.Now(), Setup: setupAt("https://id.cardea.test/")}
 	for name := range brands() {
-		_, err := m.submitted(t.Context(), &flow.Exec{Now: time.Now()}, config.OIDCProvider{Provider: name}, input{IDToken: "a.b.c"})
+		_, err := m.submitted(t.Context(), x, config.OIDCProvider{Provider: name}, input{IDToken: "a.b.c"}, false)
 		want := 502
 		if brands()[name].keys != "" {
 			want = 403
@@ -193,7 +201,7 @@ func TestKeysThatCannotBeReadBelieveNobody(t *testing.T) {
 			token := signed(t, other, map[string]any{"alg": "RS256", "kid": "key"}, map[string]any{
 				"iss": at.issuer, "aud": "client", "sub": "ann", "exp": time.Now().Add(time.Hour).Unix(),
 			})
-			_, err := m.submitted(t.Context(), &flow.Exec{Now: time.Now()}, config.OIDCProvider{Provider: provider, ClientID: "client"}, input{IDToken: token})
+			_, err := m.submitted(t.Context(), &flow.Exec{Now: time.Now()}, config.OIDCProvider{Provider: provider, ClientID: "client"}, input{IDToken: token}, false)
 			if p := problem.As(err); p == nil || p.Status != 403 {
 				t.Errorf("%s, %s: %v", provider, name, err)
 			}

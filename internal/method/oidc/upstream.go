@@ -64,6 +64,7 @@ func (m *Method) upstream(ctx context.Context, s *flow.Setup, p config.OIDCProvi
 	default:
 		u.pkce = b.pkce || u.found != nil && slices.Contains(u.found.Challenges, "S256")
 	}
+	u.pkce = u.pkce && b.leave == nil
 	u.nonce = b.openID && !b.noNonce
 	if b.secret != nil {
 		var err error
@@ -184,6 +185,18 @@ func stillAsking(wanted, needed string) string {
 
 // redeem trades a code for what the provider says about somebody.
 func (u *upstream) redeem(ctx context.Context, code string, c carried, query url.Values) (*arrival, error) {
+	token, err := u.exchange(ctx, code, c, query)
+	if err != nil {
+		return nil, at(stepExchange, "exchange_failed", problem.New(500, "The provider did not accept the sign-in.").With(withoutBody(err)))
+	}
+	return u.told(ctx, token, c.Nonce, query)
+}
+
+// exchange trades a code for tokens.
+func (u *upstream) exchange(ctx context.Context, code string, c carried, query url.Values) (*oauth2.Token, error) {
+	if u.brand.exchange != nil {
+		return u.brand.exchange(ctx, u, code, c, query)
+	}
 	var options []oauth2.AuthCodeOption
 	if c.Verifier != "" {
 		options = append(options, oauth2.VerifierOption(c.Verifier))
@@ -191,16 +204,21 @@ func (u *upstream) redeem(ctx context.Context, code string, c carried, query url
 	for k, v := range u.brand.tokenQuery {
 		options = append(options, oauth2.SetAuthURLParam(k, v))
 	}
-	token, err := u.oauth.Exchange(context.WithValue(ctx, oauth2.HTTPClient, u.client), code, options...)
-	if err != nil {
-		return nil, at(stepExchange, "exchange_failed", problem.New(500, "The provider did not accept the sign-in.").With(withoutBody(err)))
-	}
+	return u.oauth.Exchange(context.WithValue(ctx, oauth2.HTTPClient, u.client), code, options...)
+}
+
+// told asks for whom the tokens are.
+func (u *upstream) told(ctx context.Context, token *oauth2.Token, nonce string, query url.Values) (*arrival, error) {
 	raw, _ := token.Extra("id_token").(string)
-	a := &arrival{tokens: identity.LinkTokens{ID: raw, Access: token.AccessToken, Refresh: token.RefreshToken}}
+	a := &arrival{}
+	if !u.brand.forgets {
+		a.tokens = identity.LinkTokens{ID: raw, Access: token.AccessToken, Refresh: token.RefreshToken}
+	}
 	if err := u.granted(token); err != nil {
 		return nil, err
 	}
-	asked := &asked{upstream: u, token: token, rawID: raw, nonce: c.Nonce, query: query}
+	asked := &asked{upstream: u, token: token, rawID: raw, nonce: nonce, query: query}
+	var err error
 	a.claims, err = u.brand.claims(ctx, asked)
 	a.inToken, a.userinfo = asked.inToken, asked.userinfo
 	return a, err
@@ -266,7 +284,12 @@ func (a *asked) fetch(ctx context.Context, address, header, value string) ([]byt
 	}
 	req.Header.Set(header, value)
 	req.Header.Set("Accept", "application/json")
-	res, err := a.client.Do(req)
+	return a.send(req)
+}
+
+// send sends a request to the provider. Only a 200 is an answer.
+func (u *upstream) send(req *http.Request) ([]byte, error) {
+	res, err := u.client.Do(req)
 	if err != nil {
 		return nil, badUpstream("The provider cannot be reached.").With(withoutURL(err))
 	}

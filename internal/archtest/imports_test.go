@@ -84,7 +84,7 @@ var onlyFrom = []struct {
 	{"github.com/go-jose/go-jose", []string{"jose"}, "keys and tokens have one home"},
 	{"github.com/google/go-jsonnet", []string{"jsonnet"}, "Jsonnet runs in child processes only"},
 	{"github.com/pquerna/otp", []string{"method/totp"}, "authenticator apps have one home"},
-	{"github.com/boombuler/barcode", []string{"method/totp"}, "authenticator apps have one home"},
+	{"rsc.io/qr", []string{"method/totp"}, "authenticator apps have one home"},
 	{"github.com/wneessen/go-mail", []string{"courier"}, "mail has one home"},
 	{"github.com/coreos/go-oidc", []string{"method/oidc"}, "OpenID Connect has one home"},
 	{"golang.org/x/oauth2", []string{"method/oidc"}, "OAuth 2.0 has one home"},

@@ -7,6 +7,8 @@ import (
 	"image/color"
 	"image/png"
 	"sync"
+
+	"rsc.io/qr"
 )
 
 const (
@@ -15,6 +17,8 @@ const (
 	// quiet is the width of the empty margin in modules (ISO/IEC 18004 section 5.3.8):
 	// without it a code on a dark page cannot be read.
 	quiet = 4
+
+	white, black = 0, 1 // of the palette
 )
 
 // A painter draws pictures. What it needs to make them small is large, so it is kept
@@ -33,20 +37,22 @@ func (p *painter) Put(b *png.EncoderBuffer) { p.buffers.Put(b) }
 // picture draws a text as a QR code, as a data URL; "" for a text that is too long
 // for one.
 func (p *painter) picture(text string) string {
-	c, ok := encode(text)
-	if !ok {
+	c, err := qr.Encode(text, qr.M)
+	if err != nil {
 		return ""
 	}
-	scale := side / (c.size + 2*quiet)
+	scale := side / (c.Size + 2*quiet)
 	if scale == 0 {
 		return ""
 	}
-	margin := (side - scale*c.size) / 2
-	img := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
-	for y := range c.size {
+	margin := (side - scale*c.Size) / 2
+	img := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{white: color.White, black: color.Black})
+	for y := range c.Size {
 		top := img.Pix[(margin+y*scale)*img.Stride:]
-		for x := range scale * c.size {
-			top[margin+x] = c.black[y*c.size+x/scale]
+		for x := range scale * c.Size {
+			if c.Black(x/scale, y) {
+				top[margin+x] = black
+			}
 		}
 		for k := 1; k < scale; k++ {
 			copy(top[k*img.Stride:][:side], top[:side])

@@ -1,6 +1,7 @@
 package org_test
 
 import (
+	"encoding/base64"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -162,6 +163,50 @@ func TestARecoveryIsNoWayRoundTheConnection(t *testing.T) {
 		v.client.Token = continued(a)
 		v.wantNobody("by a link that an operator has made")
 	})
+}
+
+func TestAPasskeyOrACodeIsNoWayRoundTheConnection(t *testing.T) {
+	for _, kind := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			schema := strings.Replace(cardeatest.Schema, `"credentials": {`, `"credentials": {"passkey": {"display_name": true}, "code": {"identifier": true, "via": "email"}, `, 1)
+			h := newHouse(t, "", `identity: {schemas: [{id: default, url: "base64://`+base64.StdEncoding.EncodeToString([]byte(schema))+`"}]}`)
+			id := h.CreateIdentity("ann@acme.test", cardeatest.Password)
+			key := cardeatest.NewAuthenticator(t, "https://ui.cardea.test")
+			owner := h.Client(kind)
+			owner.SignIn("ann@acme.test", cardeatest.Password)
+			f := owner.Start("settings", "")
+			options, _ := f.Answer.Node("passkey_create_data").Attributes["value"].(string)
+			f.Submit(claims{"method": "passkey", "passkey_settings_register": key.Create(options)})
+			ways := map[string]func(f *cardeatest.Flow) *cardeatest.Answer{
+				"a passkey": func(f *cardeatest.Flow) *cardeatest.Answer {
+					challenge, _ := f.Answer.Node("passkey_challenge").Attributes["value"].(string)
+					return f.Submit(claims{"passkey_login": key.Get(challenge)})
+				},
+				"a code": func(f *cardeatest.Flow) *cardeatest.Answer {
+					f.Submit(claims{"method": "code", "identifier": "ann@acme.test"})
+					return f.Submit(claims{"method": "code", "identifier": "ann@acme.test", "code": h.LastMail("ann@acme.test").Code()})
+				},
+			}
+			for way, sign := range ways { // as long as nobody's member, every way is open
+				v := h.visitor(kind)
+				sign(v.client.Start("login", ""))
+				if v.client.WhoAmI().Status != 200 {
+					t.Fatalf("%s opens nothing at all", way)
+				}
+			}
+			h.move(id, acme)
+			for way, sign := range ways {
+				v := h.visitor(kind)
+				f := v.client.Start("login", "")
+				a := sign(f)
+				v.wantNobody(way)
+				if got := f.Form(a).Messages(); !slices.Contains(got, refusedOutside) {
+					t.Errorf("%s: the form says %v", way, got)
+				}
+			}
+		})
+	}
 }
 
 // continued is the session token that an answer hands out, "" for none.

@@ -68,6 +68,7 @@ selfservice:
   methods:
     code: {passwordless_enabled: true}
     link: {enabled: true}
+    passkey: {enabled: true, config: {rp: {id: cardea.test, display_name: Cardea, origins: ['https://ui.cardea.test']}}}
     oidc:
       enabled: true
       config: {providers: [%s, %s, %s, %s, %s, %s]}

@@ -5,6 +5,7 @@ import (
 
 	"cardea/internal/flow"
 	"cardea/internal/identity"
+	"cardea/internal/problem"
 	"cardea/internal/store"
 )
 
@@ -24,7 +25,55 @@ func (c *Case) replace(codes ...flow.OneTime) {
 	c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.ReplaceOneTimes(purpose, "flow", codes) }))
 }
 
+// linked is somebody who has no way in but two providers.
+func (c *Case) linked(mail string, providers ...string) *identity.Identity {
+	c.Helper()
+	i := c.person(mail)
+	i.Credentials = nil
+	for _, p := range providers {
+		link, err := identity.SealLink(identity.Vault{}, i.ID, identity.Link{Provider: p, Subject: mail}, identity.LinkTokens{})
+		c.ok(err)
+		c.ok(i.AddLink(link, c.now(), c.id))
+	}
+	c.ok(c.CreateIdentity(c.Context(), i))
+	return i
+}
+
 var journeyTests = []test{
+	{"of the last two ways in that are taken away at once one stays", func(c *Case) {
+		for range 5 {
+			i := c.linked("ann@example.org", "acme", "beta")
+			begin, done := make(chan struct{}), make(chan error, 2)
+			for _, provider := range []string{"acme", "beta"} {
+				go func() {
+					<-begin
+					done <- c.Tx(c.Context(), func(x *store.Tx) error {
+						stored, err := x.Identity(i.ID)
+						if err != nil {
+							return err
+						}
+						if err := stored.Unlink(provider, identity.Factors{}, c.now()); err != nil {
+							return err
+						}
+						return x.UpdateIdentity(stored)
+					})
+				}()
+			}
+			close(begin)
+			refused := 0
+			for range 2 {
+				if err := <-done; err != nil {
+					same(c, "the refusal", 400, problem.As(err).Status)
+					refused++
+				}
+			}
+			left, err := c.Identity(c.Context(), i.ID)
+			c.ok(err)
+			same(c, "refusals", 1, refused)
+			same(c, "ways in that are left", 1, left.FirstFactors(identity.Factors{}))
+			c.ok(c.DeleteIdentity(c.Context(), i.ID))
+		}
+	}},
 	{"wrong guesses keep counting when a code is sent again", func(c *Case) {
 		c.replace(c.code("first"))
 		same(c, "guess", flow.Wrong, c.submit("x"))

@@ -72,13 +72,21 @@ func newTarget(t *testing.T, answer http.HandlerFunc) *target {
 		body, _ := io.ReadAll(r.Body)
 		x.mu.Lock()
 		x.calls = append(x.calls, call{r.Method, r.URL.Path, string(body), r.Header})
+		answer := x.answer
 		x.mu.Unlock()
-		if x.answer != nil {
-			x.answer(w, r)
+		if answer != nil {
+			answer(w, r)
 		}
 	}))
 	t.Cleanup(x.server.Close)
 	return x
+}
+
+// set makes the answer another from now on.
+func (x *target) set(answer http.HandlerFunc) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.answer = answer
 }
 
 func (x *target) seen() []call {

@@ -8,7 +8,8 @@
 // out of the program. Variables are data: they are never parsed as Jsonnet.
 //
 // Invariants:
-//   - Evaluations get their turn in the order in which they asked.
+//   - Evaluations get their turn in the order in which they asked, those of programs
+//     that had to be stopped after all others and one at a time.
 //   - A child works on one evaluation at a time and starts each with a fresh
 //     interpreter; only parsed programs are kept between evaluations.
 //   - A child that misbehaved is killed and reaped before its place is given away,

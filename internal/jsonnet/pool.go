@@ -70,21 +70,34 @@ func (p *Pool) evaluate(ctx context.Context, program Program, vars Vars) (json.R
 	if err != nil {
 		return nil, err
 	}
-	if err := p.queue.enter(ctx); errors.Is(err, ErrClosed) {
+	place, err := p.queue.enter(ctx, keyOf(program.Filename, program.Snippet))
+	switch {
+	case errors.Is(err, ErrClosed):
 		return nil, unavailable("not evaluated", err)
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
-	defer p.queue.leave()
-
 	var answer response
-	if err := p.ask(ctx, frame, &answer); err != nil {
-		return nil, err
+	err = p.ask(ctx, frame, &answer)
+	if f := answer.Failure; err == nil && f != nil {
+		err = &Error{Kind: f.Kind, Message: f.Message, Raised: f.Raised, Line: f.Line, Column: f.Column}
 	}
-	if f := answer.Failure; f != nil {
-		return nil, &Error{Kind: f.Kind, Message: f.Message, Raised: f.Raised, Line: f.Line, Column: f.Column}
+	p.queue.leave(place, hadToBeStopped(err))
+	if err != nil {
+		return nil, err
 	}
 	return answer.Output, nil
+}
+
+// hadToBeStopped says whether a program took more time or memory than it may; nil
+// when it was not seen to the end.
+func hadToBeStopped(err error) *bool {
+	e, told := errors.AsType[*Error](err)
+	if err != nil && (!told || e.Kind == Unavailable) {
+		return nil
+	}
+	stopped := told && (e.Kind == Timeout || e.Kind == Memory)
+	return &stopped
 }
 
 // ask has a child answer the frame. An idle child that died since its last answer

@@ -6,71 +6,120 @@ import (
 	"sync"
 )
 
-// queue hands out a number of places, strictly in the order of asking.
+// queue hands out a number of places in the order of asking. Programs that had to be
+// stopped come last: they get a place when nobody else waits, and one of all at most,
+// until one of their evaluations comes to an end by itself.
 type queue struct {
 	mu      sync.Mutex
 	size    int
 	free    int
-	waiting list.List // of chan error, each with room for its one answer
+	waiting list.List // of *place
+	stopped map[programKey]bool
+	last    *place // of a program that had to be stopped; nil for none
 	closed  bool
 	drained chan struct{} // closed when the queue is closed and all have left
 }
 
-func newQueue(size int) *queue {
-	return &queue{size: size, free: size, drained: make(chan struct{})}
+// place is a place in the queue, and then inside.
+type place struct {
+	program programKey
+	turn    chan error // with room for its one answer
 }
 
-// enter waits for a place. Whoever gets nil must leave.
-func (q *queue) enter(ctx context.Context) error {
+// mostStopped bounds what is remembered of programs that had to be stopped.
+const mostStopped = 1024
+
+func newQueue(size int) *queue {
+	return &queue{size: size, free: size, stopped: map[programKey]bool{}, drained: make(chan struct{})}
+}
+
+// enter waits for a place. Whoever gets one must leave.
+func (q *queue) enter(ctx context.Context, program programKey) (*place, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	q.mu.Lock()
 	if q.closed {
 		q.mu.Unlock()
-		return ErrClosed
+		return nil, ErrClosed
 	}
-	if q.free > 0 {
-		q.free--
-		q.mu.Unlock()
-		return nil
-	}
-	turn := make(chan error, 1)
-	place := q.waiting.PushBack(turn)
+	p := &place{program: program, turn: make(chan error, 1)}
+	line := q.waiting.PushBack(p)
+	q.serve()
 	q.mu.Unlock()
 
 	select {
-	case err := <-turn:
-		return err
+	case err := <-p.turn:
+		return p, err
 	case <-ctx.Done():
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	select {
-	case err := <-turn: // the turn came together with the end of ctx
+	case err := <-p.turn: // the turn came together with the end of ctx
 		if err == nil {
-			q.pass()
+			q.vacate(p)
 		}
 	default:
-		q.waiting.Remove(place)
+		q.waiting.Remove(line)
 	}
-	return ctx.Err()
+	return nil, ctx.Err()
 }
 
-// leave gives the place to whoever has waited longest.
-func (q *queue) leave() {
+// leave gives the place to whoever is next. stopped says whether the program had to
+// be stopped; nil when it was not seen to the end.
+func (q *queue) leave(p *place, stopped *bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.pass()
+	switch {
+	case stopped == nil:
+	case !*stopped:
+		delete(q.stopped, p.program)
+	default:
+		if len(q.stopped) >= mostStopped {
+			clear(q.stopped)
+		}
+		q.stopped[p.program] = true
+	}
+	q.vacate(p)
 }
 
-func (q *queue) pass() {
-	if next := q.waiting.Front(); next != nil {
-		q.waiting.Remove(next).(chan error) <- nil
-		return
+func (q *queue) vacate(p *place) {
+	if q.last == p {
+		q.last = nil
 	}
 	q.free++
+	q.serve()
 	q.settle()
+}
+
+// serve gives free places away.
+func (q *queue) serve() {
+	for q.free > 0 {
+		line := q.next()
+		if line == nil {
+			return
+		}
+		p := q.waiting.Remove(line).(*place)
+		if q.stopped[p.program] {
+			q.last = p
+		}
+		q.free--
+		p.turn <- nil
+	}
+}
+
+// next is whose turn it is; nil for nobody's.
+func (q *queue) next() (last *list.Element) {
+	for line := q.waiting.Front(); line != nil; line = line.Next() {
+		if !q.stopped[line.Value.(*place).program] {
+			return line
+		}
+		if last == nil && q.last == nil {
+			last = line
+		}
+	}
+	return last
 }
 
 func (q *queue) settle() {
@@ -86,7 +135,7 @@ func (q *queue) close() {
 	if !q.closed {
 		q.closed = true
 		for q.waiting.Len() > 0 {
-			q.waiting.Remove(q.waiting.Front()).(chan error) <- ErrClosed
+			q.waiting.Remove(q.waiting.Front()).(*place).turn <- ErrClosed
 		}
 		q.settle()
 	}

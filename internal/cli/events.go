@@ -173,7 +173,7 @@ func replayDeliveries(env Env) *cobra.Command {
 				}
 				replayed, more = replayed+said.Replayed, said.More
 			}
-			_, err = io.WriteString(c.OutOrStdout(), fmt.Sprintf("%d deliveries are tried again.\n", replayed))
+			_, err = io.WriteString(c.OutOrStdout(), fmt.Sprintf("Deliveries that are tried again: %d\n", replayed))
 			return err
 		},
 	}

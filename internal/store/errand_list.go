@@ -130,6 +130,11 @@ func (x *Tx) replay(id uuid.UUID, l lane, now time.Time) error {
 	x.dispatched = true
 	_, err = x.c.exec("UPDATE errands SET status = ?, attempts = 0, seq = ?, updated_at = ?, died_at = NULL WHERE tenant = ? AND id = ?",
 		ErrandWaiting, seq, micros(now), x.tenant, idBytes(id))
+	if err != nil {
+		return err
+	}
+	// Whoever replays knows that the target is back: what stands before it goes now, too.
+	_, err = x.c.exec("UPDATE errand_lanes SET next_at = ? WHERE "+ofLane+" AND leased_by IS NULL AND next_at > ?", append(l.args(micros(now)), micros(now))...)
 	return err
 }
 

@@ -243,6 +243,23 @@ var errandRunTests = []test{
 			return n
 		}())
 	}},
+	{"what waits for its next attempt goes at once when something behind it is replayed, and not while somebody has it", func(c *Case) {
+		ann := c.id()
+		first, second := c.dispatch("crm", ann), c.dispatch("crm", ann)
+		c.finishErrand(c.claimErrands("h", 1)[0], store.ErrandOutcome{Dead: true, Error: "no", Now: c.now()})
+		c.finishErrand(c.claimErrands("h", 1)[0], store.ErrandOutcome{Error: "no", Now: c.now(), NextAt: c.now().Add(time.Hour)})
+		same(c, "before", 0, len(c.claimErrands("h", 1)))
+		_, err := c.ReplayErrand(c.Context(), first.ID, c.now())
+		c.ok(err)
+		claim := c.claimErrands("h", 1)
+		same(c, "at once", []uuid.UUID{second.ID}, errandIDs(claim))
+		c.finishErrand(claim[0], store.ErrandOutcome{Dead: true, Error: "no", Now: c.now()})
+		claim = c.claimErrands("h", 1)
+		_, err = c.ReplayErrand(c.Context(), second.ID, c.now())
+		c.ok(err)
+		same(c, "taken twice", 0, len(c.claimErrands("other", 1)))
+		c.finishErrand(claim[0], store.ErrandOutcome{Delivered: true, Now: c.now()})
+	}},
 	{"the targets that are left out stay where they are", func(c *Case) {
 		c.dispatch("slow", c.id())
 		e := c.dispatch("quick", c.id())

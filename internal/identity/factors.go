@@ -87,7 +87,7 @@ func (i *Identity) SecondFactors() []CredentialType {
 	var all []CredentialType
 	for t, c := range i.Credentials {
 		switch {
-		case (t == TOTP || t == LookupSecret) && c.Usable(), t == WebAuthn && c.hasKey(secondFactorKey), t == Passkey && c.hasKey(verifying):
+		case (t == TOTP || t == LookupSecret || t == Code) && c.Usable(), t == WebAuthn && c.hasKey(secondFactorKey), t == Passkey && c.hasKey(verifying):
 			all = append(all, t)
 		}
 	}

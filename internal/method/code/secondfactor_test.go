@@ -1,7 +1,9 @@
 package code_test
 
 import (
+	"encoding/base64"
 	"slices"
+	"strings"
 	"testing"
 
 	"cardea/cardeatest"
@@ -69,6 +71,44 @@ func TestSeveralAddressesAreOffered(t *testing.T) {
 		}
 		wantStatus(t, "right code", f.Submit(map[string]any{"method": "code", "code": s.LastMail("zoe@cardea.test").Code()}), goesOn(c, 200))
 	})
+}
+
+func TestWhoeverHasNoAddressLeftHasNoSecondFactor(t *testing.T) {
+	optional := strings.Replace(schema, `"required": ["email"], `, "", 1)
+	for about, remove := range map[string]func(t *testing.T, s *cardeatest.Server, owner *cardeatest.Client, id string) *cardeatest.Answer{
+		"the owner removes it": func(_ *testing.T, _ *cardeatest.Server, owner *cardeatest.Client, _ string) *cardeatest.Answer {
+			return owner.Start("settings", "").Submit(map[string]any{"method": "profile", "traits": map[string]any{"username": "ann"}})
+		},
+		"an operator removes it": func(_ *testing.T, s *cardeatest.Server, _ *cardeatest.Client, id string) *cardeatest.Answer {
+			return s.Client(cardeatest.Native).Do("PATCH", s.AdminURL+"/admin/identities/"+id, []any{map[string]any{"op": "remove", "path": "/traits/email"}})
+		},
+	} {
+		t.Run(about, func(t *testing.T) {
+			t.Parallel()
+			s := cardeatest.New(t, cardeatest.Options{Config: strings.Replace(config("mfa_enabled: true", ""),
+				base64.StdEncoding.EncodeToString([]byte(schema)), base64.StdEncoding.EncodeToString([]byte(optional)), 1)})
+			id := somebody(t, s, map[string]any{"email": email, "username": "ann"})
+			owner, other := s.Client(cardeatest.Native), s.Client(cardeatest.Native)
+			for n, c := range []*cardeatest.Client{owner, other} {
+				firstFactor(t, c)
+				f := c.Start("login", "aal=aal2")
+				mails := s.Mails(email)
+				if len(mails) != n+1 {
+					t.Fatalf("%d messages, want %d", len(mails), n+1)
+				}
+				wantStatus(t, "right code", f.Submit(map[string]any{"method": "code", "code": s.LastMail(email).Code()}), 200)
+				if got := c.WhoAmI().Text("authenticator_assurance_level"); got != "aal2" {
+					t.Fatalf("the session has level %q, want aal2", got)
+				}
+			}
+			wantStatus(t, about, remove(t, s, owner, id), 200)
+			for _, c := range []*cardeatest.Client{owner, other} {
+				if got := c.WhoAmI().Text("authenticator_assurance_level"); got != "aal1" {
+					t.Errorf("a session has level %q, want aal1", got)
+				}
+			}
+		})
+	}
 }
 
 func TestViaRestrictsTheAddresses(t *testing.T) {

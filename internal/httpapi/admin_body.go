@@ -107,7 +107,7 @@ type credentialsBody struct {
 		Codes []identity.LookupCode `json:"codes"`
 	}] `json:"lookup_secret"`
 	WebAuthn *configured[keysBody] `json:"webauthn"`
-	Passkey  *configured[keysBody] `json:"passkey"`
+	Passkey  *passkeysBody         `json:"passkey"`
 }
 
 type configured[T any] struct {
@@ -121,6 +121,12 @@ type linksBody struct {
 type keysBody struct {
 	Credentials []identity.SecurityKey `json:"credentials"`
 	UserHandle  []byte                 `json:"user_handle"`
+}
+
+// passkeysBody takes passkeys as they are shown, with all handles that lead to them.
+type passkeysBody struct {
+	configured[keysBody]
+	Identifiers []string `json:"identifiers"`
 }
 
 // hasPlainPassword says whether importing takes a hash to be made.
@@ -146,13 +152,16 @@ func (b *credentialsBody) imports() *identity.Imports {
 	if b.LookupSecret != nil {
 		m.LookupSecret = b.LookupSecret.Config.Codes
 	}
-	m.WebAuthn, m.Passkey = keysOf(b.WebAuthn), keysOf(b.Passkey)
+	if b.WebAuthn != nil {
+		m.WebAuthn = b.WebAuthn.Config.imports()
+	}
+	if b.Passkey != nil {
+		m.Passkey = b.Passkey.Config.imports()
+		m.Passkey.Handles = b.Passkey.Identifiers
+	}
 	return m
 }
 
-func keysOf(b *configured[keysBody]) *identity.KeyImport {
-	if b == nil {
-		return nil
-	}
-	return &identity.KeyImport{Keys: b.Config.Credentials, UserHandle: b.Config.UserHandle}
+func (b keysBody) imports() *identity.KeyImport {
+	return &identity.KeyImport{Keys: b.Credentials, UserHandle: b.UserHandle}
 }

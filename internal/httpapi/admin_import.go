@@ -191,7 +191,11 @@ func importedCredentials(raw json.RawMessage) (body credentialsBody, err error) 
 		if err != nil {
 			return body, err
 		}
-		entries[name] = map[string]json.RawMessage{"config": encoded}
+		plain := map[string]json.RawMessage{"config": encoded}
+		if handles := entry["identifiers"]; name == identity.Passkey && len(handles) > 0 {
+			plain["identifiers"] = handles // unlike those of others, they follow from nothing
+		}
+		entries[name] = plain
 	}
 	plain, err := json.Marshal(entries)
 	if err != nil {

@@ -128,7 +128,7 @@ func TestAnExportCanBeImported(t *testing.T) {
 		"credentials":{"password":{"config":{"hashed_password":"$2a$04$xBkXLBpdQoU7DH0bGdUGn.K0eDuI8YWT02yUEV3EsVCrQPRyyTDNW"}},"totp":{"config":{"totp_url":"otpauth://totp/x?secret=JBSWY3DPEHPK3PXP"}},
 			"lookup_secret":{"config":{"codes":[{"code":"one"},{"code":"two","used_at":"2026-01-01T00:00:00Z"}]}},
 			"oidc":{"config":{"providers":[{"provider":"p","subject":"1"}]}},
-			"passkey":{"config":{"user_handle":"aGFuZGxl","credentials":[{"id":"a2V5","public_key":"a2V5","display_name":"key"}]}}}}`)
+			"passkey":{"identifiers":["older"],"config":{"user_handle":"aGFuZGxl","credentials":[{"id":"a2V5","public_key":"a2V5","display_name":"key"}]}}}}`)
 	const all = "/admin/identities:export?credentials=true"
 	exported := d.want(200, "GET", all, "")
 	if strings.Contains(d.want(200, "GET", "/admin/identities:export", "").Body.String(), "credentials") {

@@ -33,10 +33,12 @@ type PasswordImport struct {
 }
 
 // KeyImport are security keys or passkeys, and the handle under which the
-// authenticators know the account; nil keeps the one that is stored.
+// authenticators know the account; nil keeps the one that is stored. Handles are
+// others by which passkeys know it: those of Kratos have one each.
 type KeyImport struct {
 	Keys       []SecurityKey
 	UserHandle []byte
+	Handles    []string
 }
 
 // PasswordImporter makes hashes of plain passwords and judges those that come from
@@ -206,14 +208,17 @@ func withKeys(c Credential, t CredentialType, k *KeyImport, now time.Time) Crede
 // there still answer with it.
 func withPasskeys(c Credential, k *KeyImport, now time.Time) (Credential, error) {
 	c = withKeys(c, Passkey, k, now)
-	handle := string(configOf[keysConfig](c).UserHandle)
-	switch {
-	case handle == "":
+	current := string(configOf[keysConfig](c).UserHandle)
+	if current == "" {
 		return c, problem.BadRequest("An imported passkey credential needs a user_handle.")
-	case !utf8.ValidString(handle) || strings.ContainsRune(handle, 0) || utf8.RuneCountInString(handle) > MaxIdentifier:
-		return c, problem.BadRequest("The user_handle of a passkey must be text of at most %d characters.", MaxIdentifier)
-	case !slices.Contains(c.Identifiers, handle):
-		c.Identifiers = append(slices.Clone(c.Identifiers), handle)
+	}
+	for _, handle := range append(slices.Clone(k.Handles), current) {
+		switch {
+		case handle == "" || !utf8.ValidString(handle) || strings.ContainsRune(handle, 0) || utf8.RuneCountInString(handle) > MaxIdentifier:
+			return c, problem.BadRequest("The user_handle and the identifiers of a passkey must be text of at most %d characters.", MaxIdentifier)
+		case !slices.Contains(c.Identifiers, handle):
+			c.Identifiers = append(slices.Clone(c.Identifiers), handle)
+		}
 	}
 	return c, nil
 }

@@ -70,6 +70,8 @@ func TestPrepareRefuses(t *testing.T) {
 		"a key without an id":                 {WebAuthn: &identity.KeyImport{Keys: []identity.SecurityKey{{PublicKey: []byte("x")}}}},
 		"a passkey credential without a key":  {Passkey: &identity.KeyImport{UserHandle: []byte("h")}},
 		"a passkey credential without handle": {Passkey: &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}}},
+		"another handle that is not text":     {Passkey: &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}, UserHandle: []byte("h"), Handles: []string{"a\x00"}}},
+		"another handle that is empty":        {Passkey: &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}, UserHandle: []byte("h"), Handles: []string{""}}},
 		"a user handle that is not text":      {Passkey: &identity.KeyImport{Keys: []identity.SecurityKey{key("a")}, UserHandle: []byte{0xff}}},
 	} {
 		if err := bring(t, &identity.Identity{}, m); status(err) != 400 {

@@ -335,4 +335,28 @@ func TestAnOldSignInNeitherAddsNorRemovesAnApp(t *testing.T) {
 			t.Error("the app was added")
 		}
 	})
+	forEachKind(t, func(t *testing.T, k cardeatest.Kind) {
+		const key = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+		server := newServer(t, stale)
+		a := server.Client(cardeatest.Native).Do("POST", server.AdminURL+"/admin/identities", map[string]any{
+			"schema_id": "default", "traits": map[string]any{"email": "ann@ex.org"},
+			"credentials": map[string]any{
+				"password": map[string]any{"config": map[string]any{"password": cardeatest.Password}},
+				"totp":     map[string]any{"config": map[string]any{"totp_url": "otpauth://totp/x:ann?secret=" + key}},
+			},
+		})
+		if a.Status != http.StatusCreated {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		c := firstFactor(t, server, k, "ann@ex.org")
+		_, a = secondFactor(c, code(t, key, 0))
+		done(t, c, a)
+		a = c.Start("settings", "").Submit(map[string]any{"totp_unlink": "true"})
+		if a.ErrorID() != "session_refresh_required" && !strings.Contains(a.Location, "refresh=true") {
+			t.Errorf("%d %s %s", a.Status, a.Location, a.Body)
+		}
+		if _, level := evidence(t, c); level != "aal2" {
+			t.Error("the app was removed")
+		}
+	})
 }

@@ -58,16 +58,28 @@ func TestPeopleUsePasskeysAndSecurityKeysOnTheAccountPages(t *testing.T) {
 	}
 	browser := needs(t)
 	// Keys are bound to a name: an address of numbers has none (WebAuthn section 5.1.2).
-	base := serve(t, build(t), "localhost", func(tree map[string]any, base string) {
-		selfservice := tree["selfservice"].(map[string]any)
-		party := map[string]any{"rp": map[string]any{"id": "localhost", "display_name": "Cardea", "origins": []string{strings.TrimSuffix(base, "/")}}}
-		methods := selfservice["methods"].(map[string]any)
-		methods["passkey"] = map[string]any{"enabled": true, "config": party}
-		methods["webauthn"] = map[string]any{"enabled": true, "config": party}
-		registration := selfservice["flows"].(map[string]any)["registration"].(map[string]any)
-		registration["after"].(map[string]any)["passkey"] = map[string]any{"hooks": []map[string]any{{"hook": "session"}}}
-	})
+	base := serve(t, build(t), "localhost", everyKey)
 	run(t, browser, base, "keys")
+}
+
+func TestPagesMadeForKratosUsePasskeysAndSecurityKeys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("visits with a real browser take a while; -short leaves them out")
+	}
+	browser := needs(t)
+	base := serve(t, build(t), "localhost", everyKey)
+	run(t, browser, base, "ownpages")
+}
+
+// everyKey turns on passkeys and security keys.
+func everyKey(tree map[string]any, base string) {
+	selfservice := tree["selfservice"].(map[string]any)
+	party := map[string]any{"rp": map[string]any{"id": "localhost", "display_name": "Cardea", "origins": []string{strings.TrimSuffix(base, "/")}}}
+	methods := selfservice["methods"].(map[string]any)
+	methods["passkey"] = map[string]any{"enabled": true, "config": party}
+	methods["webauthn"] = map[string]any{"enabled": true, "config": party}
+	registration := selfservice["flows"].(map[string]any)["registration"].(map[string]any)
+	registration["after"].(map[string]any)["passkey"] = map[string]any{"hooks": []map[string]any{{"hook": "session"}}}
 }
 
 func TestPeopleSetUpAnAuthenticatorAppWhileSigningIn(t *testing.T) {

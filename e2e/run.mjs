@@ -4,6 +4,7 @@ import { journey } from './visits/journey.mjs';
 import { keyboard } from './visits/keyboard.mjs';
 import { cookies } from './visits/cookies.mjs';
 import { keys } from './visits/keys.mjs';
+import { ownpages } from './visits/ownpages.mjs';
 import { app } from './visits/app.mjs';
 import { elsewhere } from './visits/elsewhere.mjs';
 import { organization } from './visits/organization.mjs';
@@ -12,7 +13,7 @@ import { account, sessions } from './visits/account.mjs';
 import { budget } from './visits/budget.mjs';
 import { comfort } from './visits/comfort.mjs';
 
-const visits = { journey, keyboard, cookies, keys, app, elsewhere, organization, screens, account, sessions, budget, comfort };
+const visits = { journey, keyboard, cookies, keys, ownpages, app, elsewhere, organization, screens, account, sessions, budget, comfort };
 
 const visit = visits[process.argv[2]];
 if (!visit) {

@@ -180,3 +180,32 @@ func TestAKeyThatDoesNotFitItsAlgorithmSignsNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestAMapperSaysWhoSomebodyIsAndNotWhoseTheTokenIs(t *testing.T) {
+	const mapper = `local claims = std.extVar('claims'); local session = std.extVar('session');
+{claims: claims + {
+  email: session.identity.traits.email, level: session.authenticator_assurance_level, knew: std.objectHas(claims, 'sid'),
+  iss: 'https://mine.cardea.test', sub: 'somebody', sid: 'another', jti: 'x', iat: 0, nbf: 0, exp: 99999999999,
+}}`
+	config := fmt.Sprintf("session: {whoami: {tokenizer: {templates: {plain: {jwks_url: %[1]q, ttl: 10m}, mapped: {jwks_url: %[1]q, ttl: 10m, claims_mapper_url: %q}}}}}",
+		inConfig(t, signingKey(t, "k", "EdDSA")), "base64://"+base64.StdEncoding.EncodeToString([]byte(mapper)))
+	each(t, cardeatest.Options{Config: config}, func(t *testing.T, s *cardeatest.Server, kind cardeatest.Kind) {
+		person := s.Client(kind)
+		person.SignUp(ann, cardeatest.Password)
+		me := person.WhoAmI()
+		a := person.Get("/sessions/whoami?tokenize_as=mapped")
+		wantStatus(t, "a mapped token", a, 200)
+		claims := checked(t, s, a.Text("tokenized"), "EdDSA")
+		for name, want := range map[string]any{
+			"sub": me.Text("identity", "id"), "sid": me.Text("id"), // as without a mapper
+			"email": ann, "level": "aal1", "knew": true, "iss": "https://mine.cardea.test",
+		} {
+			if claims[name] != want {
+				t.Errorf("%s is %v, want %v", name, claims[name], want)
+			}
+		}
+		if lives := claims["exp"].(float64) - claims["iat"].(float64); lives != (10*time.Minute).Seconds() || claims["nbf"] != claims["iat"] || claims["jti"] == "x" {
+			t.Errorf("the mapper says when: %v", claims)
+		}
+	})
+}

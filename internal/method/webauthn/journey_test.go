@@ -60,6 +60,9 @@ func TestPasskeysAreAddedAndRemovedInSettings(t *testing.T) {
 		if got := storedKey(t, s, id, "passkey")["display_name"]; got != "1Password" {
 			t.Errorf("the passkey is called %v, want the name of its model", got)
 		}
+		if label := person.Start("settings", "").Answer.Node("passkey_remove").Meta.Label; label == nil || label.Context["display_name"] != "1Password" {
+			t.Errorf("the settings show %+v, want the name of its model", label)
+		}
 		f := addPasskey(t, person, two)
 		if a, b := one.Keys()[0].Handle, two.Keys()[0].Handle; !slices.Equal(a, b) {
 			t.Errorf("the user handle changed from %q to %q", a, b)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"cardea/internal/account"
@@ -35,6 +35,7 @@ import (
 	"cardea/internal/store"
 	"cardea/internal/task"
 	"cardea/internal/telemetry"
+	"cardea/internal/trace"
 	"cardea/internal/ui"
 	"cardea/web"
 )
@@ -82,10 +83,14 @@ type App struct {
 	words   *ui.Catalogue // ours, without an operator's changes
 	hooks   *hook.Runner
 	errands *errands
-	metrics http.Handler
 	places  places
 
 	breached breachedFile
+	metrics  *telemetry.Metrics
+	tracer   *trace.Tracer   // nil when nobody traces
+	spans    *trace.Exporter // nil when nobody traces
+
+	leaving atomic.Bool // the process ends: others should not be sent here any more
 }
 
 // queueOfHashes is how many passwords may wait to be hashed before the server
@@ -107,6 +112,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a := &App{config: o.Config, log: o.Log, clock: o.Clock, rand: o.Rand, setup: &setupHolder{}}
 	a.breached.log = o.Log
 	cache := session.NewCache(snapshot.Cardea.Session.Cache.MaxEntries)
+	if err = a.traces(snapshot, o); err != nil {
+		return nil, err
+	}
 	if a.db, err = openStore(ctx, snapshot, o, cache.Forget); err != nil {
 		return nil, err
 	}
@@ -136,6 +144,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	metrics := telemetry.NewMetrics()
+	a.metrics = metrics
+	a.measure(cache, o.Version)
 	a.post = a.newPost(metrics)
 	a.hooks = a.newHooks()
 	a.errands = a.newErrands(metrics)
@@ -162,13 +172,12 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Floor: failureFloor,
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet, clock: o.Clock, log: o.Log}
-	a.metrics = metrics.Handler()
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
 		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier: mail, Deliveries: deliveries{rows.Tenant},
 		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
-		Ready: a.ready, Metrics: a.metrics, Observe: metrics.Route, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
+		Ready: a.ready, Metrics: metrics.Handler(), Watch: watcher{metrics}, Tracer: a.tracer, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
 	if a.pages, err = account.New(account.Options{Journeys: a.wire, Self: a.wire, Catalogue: a.words, Mailbox: mailbox{mail}, Log: o.Log}); err != nil {
 		return nil, err
@@ -271,21 +280,6 @@ func newPool(s *config.Snapshot) *secret.Pool {
 		queue = queueOfHashes
 	}
 	return secret.NewPool(workers, queue, int64(s.Hashers.Argon2.DedicatedMemory))
-}
-
-// ready says whether requests can be served.
-func (a *App) ready(ctx context.Context) error {
-	if err := a.db.Ping(ctx); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	pending, err := a.db.Pending(ctx)
-	if err != nil {
-		return fmt.Errorf("read the state of the migrations: %w", err)
-	}
-	if pending {
-		return errors.New("migrations are pending: run `cardea migrate sql up`")
-	}
-	return nil
 }
 
 // Close ends what New began.

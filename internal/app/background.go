@@ -25,6 +25,7 @@ func (a *App) watchConfig(ctx context.Context) {
 		if err == nil {
 			err = a.use(ctx, s)
 		}
+		a.metrics.Reloaded(err == nil)
 		if err != nil {
 			a.log.Error("the changed configuration was not put in force; the old one stays", "error", err)
 			return

@@ -40,7 +40,7 @@ func (a *App) newPost(m *telemetry.Metrics) *post {
 	}
 	p.deliverers = newDeliverers(courier.Load(a.load), a.jsonnet)
 	p.worker = courier.NewWorker(courier.WorkerOptions{
-		Outbox: outbox{a.db.System()}, Deliverer: mailboxFirst{p.deliverers}, Setup: a.setup.load,
+		Outbox: outbox{a.db.System()}, Deliverer: tracedDeliverer{a.tracer, mailboxFirst{p.deliverers}}, Setup: a.setup.load,
 		Clock: a.clock, Rand: a.rand, Holder: a.holder(), Report: a.reportMessage,
 		Delivered: func(e *courier.Envelope, took time.Duration) { m.Delivered(string(e.Channel), took.Seconds()) },
 		Settled: func(e *courier.Envelope, s courier.Status) {
@@ -135,6 +135,9 @@ func (a *App) WatchCourier(ctx context.Context, metricsPort int) error {
 	var background sync.WaitGroup
 	background.Go(func() { a.watchConfig(ctx) })
 	background.Go(func() { a.post.worker.Run(ctx) })
+	if a.spans != nil {
+		background.Go(func() { a.spans.Run(ctx) })
+	}
 	err := a.serveMetrics(ctx, metricsPort)
 	stop()
 	background.Wait()
@@ -152,7 +155,7 @@ func (a *App) serveMetrics(ctx context.Context, port int) error {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics/prometheus", a.metrics)
+	mux.Handle("GET /metrics/prometheus", a.metrics.Handler())
 	srv, failed := server(mux, adminTimeouts), make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
 	select {

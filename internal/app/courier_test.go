@@ -286,10 +286,10 @@ func TestSendingIsCounted(t *testing.T) {
 		`courier_attempts_total{channel="email",outcome="abandoned",template="recovery_code_valid"} 1`,
 		`courier_delivery_duration_seconds_count{channel="email"} 4`,
 	} {
-		for !strings.Contains(ask(a.metrics, "/").Body.String(), want) && time.Now().Before(deadline) {
+		for !strings.Contains(ask(a.metrics.Handler(), "/").Body.String(), want) && time.Now().Before(deadline) {
 			runtime.Gosched()
 		}
-		if got := ask(a.metrics, "/").Body.String(); !strings.Contains(got, want) {
+		if got := ask(a.metrics.Handler(), "/").Body.String(); !strings.Contains(got, want) {
 			t.Errorf("%s is missing", want)
 		}
 	}

@@ -153,8 +153,8 @@ func TestAccountsCannotBeToldApart(t *testing.T) {
 	}
 }
 
-// trace is all that an answer shows, and what it took.
-type trace struct {
+// telltale is all that an answer shows, and what it took.
+type telltale struct {
 	Status                     int
 	Headers                    []string // names, and values that are no secret
 	Body                       string
@@ -243,7 +243,7 @@ func form(body map[string]any) string {
 }
 
 // ask carries a journey on for an address and keeps what could be seen.
-func (h *tellHouse) ask(tell tell, client, address string) []trace {
+func (h *tellHouse) ask(tell tell, client, address string) []telltale {
 	h.t.Helper()
 	all := h.journey(tell.kind, client, address, tell.steps(address))
 	if tell.again != nil {
@@ -252,7 +252,7 @@ func (h *tellHouse) ask(tell tell, client, address string) []trace {
 	return all
 }
 
-func (h *tellHouse) journey(kind, client, address string, steps []map[string]any) []trace {
+func (h *tellHouse) journey(kind, client, address string, steps []map[string]any) []telltale {
 	h.t.Helper()
 	endpoint, jar := "browser", map[string]*http.Cookie{}
 	if client == "api" {
@@ -263,7 +263,7 @@ func (h *tellHouse) journey(kind, client, address string, steps []map[string]any
 	if !ok {
 		h.t.Fatalf("start %s: %d %s", kind, w.Code, w.Body)
 	}
-	var all []trace
+	var all []telltale
 	for _, fields := range steps {
 		fields["csrf_token"] = token(started)
 		all = append(all, h.measure(address, id, func() *httptest.ResponseRecorder {
@@ -282,11 +282,11 @@ func (h *tellHouse) journey(kind, client, address string, steps []map[string]any
 	return all
 }
 
-func (h *tellHouse) measure(address, id string, request func() *httptest.ResponseRecorder) trace {
+func (h *tellHouse) measure(address, id string, request func() *httptest.ResponseRecorder) telltale {
 	stats, hashes := h.app.db.Stats(), h.app.pool.Started()
 	w := request()
 	after := h.app.db.Stats()
-	t := trace{
+	t := telltale{
 		Status: w.Code, Body: blank(w.Body.String(), address), Length: w.Body.Len(),
 		Statements: after.Statements - stats.Statements, Writes: after.Writes - stats.Writes, Hashes: h.app.pool.Started() - hashes,
 	}

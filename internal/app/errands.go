@@ -47,7 +47,9 @@ func (a *App) newErrands(metrics *telemetry.Metrics) *errands {
 	}, a.clock)
 	e.worker = errand.NewWorker(errand.WorkerOptions{
 		Outbox: errandOutbox{a.db.System()}, Setup: a.setup.load, Clock: a.clock, Rand: a.rand, Holder: a.holder(),
-		Runners: map[flow.ErrandKind]errand.Runner{flow.ErrandHook: a.hooks, flow.ErrandEvent: sender},
+		Runners: map[flow.ErrandKind]errand.Runner{
+			flow.ErrandHook: tracedRunner{a.tracer, a.hooks}, flow.ErrandEvent: tracedRunner{a.tracer, sender},
+		},
 		Report:  a.reportErrand,
 		Observe: func(kind flow.ErrandKind, result string) { metrics.Errand(string(kind), result) },
 	})
@@ -55,6 +57,11 @@ func (a *App) newErrands(metrics *telemetry.Metrics) *errands {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		return a.db.System().CountErrands(ctx)
+	})
+	metrics.WatchMessages(func() (waiting, abandoned int, err error) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		return a.db.System().CountMessages(ctx)
 	})
 	return e
 }

@@ -43,6 +43,9 @@ func (a *App) Background(ctx context.Context) {
 	all.Go(func() { a.feed.Run(ctx) })
 	all.Go(func() { a.writeUses(ctx) })
 	all.Go(func() { a.errands.worker.Run(ctx) })
+	if a.spans != nil {
+		all.Go(func() { a.spans.Run(ctx) })
+	}
 	if sendsMessages(a.config.Current()) {
 		all.Go(func() { a.post.worker.Run(ctx) })
 	}
@@ -91,6 +94,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 	case <-ctx.Done():
 		err = nil
 	}
+	a.leaving.Store(true)
 	stop()
 	err = errors.Join(err, shutdown(servers))
 	background.Wait()

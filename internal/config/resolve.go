@@ -44,6 +44,7 @@ func (r resolver) resolve() error {
 	}
 	r.SelfService.AllowedReturnURLs = r.returnURLs()
 	r.Serve.Public.CORS.AllowedOrigins = r.origins()
+	r.tracing()
 	r.rest()
 	return nil
 }

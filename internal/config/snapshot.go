@@ -207,6 +207,17 @@ type Tracing struct {
 	ServiceName           string
 	DeploymentEnvironment string
 	Providers             TracingProviders
+	// Export is what comes of all this and of the variables of OpenTelemetry.
+	Export TraceExport `mapstructure:"-"`
+}
+
+// TraceExport says where traces go: to a collector that takes OTLP over HTTP.
+type TraceExport struct {
+	URL      string            // of the traces; "" when none are sent
+	Headers  map[string]string // of each request
+	Resource map[string]string // attributes of this process, without its version
+	Ratio    float64           // of the traces that begin here and are kept
+	Alone    bool              // the ratio decides, too, where a caller has decided
 }
 
 // TracingProviders are the settings of each provider.
@@ -296,6 +307,7 @@ type Cardea struct {
 	Session       CardeaSession
 	GeoIP         CardeaGeoIP
 	Admin         CardeaAdmin
+	Log           CardeaLog
 	Security      CardeaSecurity
 	WebAuthn      CardeaWebAuthn
 	Assurance     CardeaAssurance
@@ -368,6 +380,12 @@ type CardeaSession struct {
 type CardeaAdmin struct {
 	Open     bool   // anybody who reaches it; also: every interface when serve.admin.host is left out
 	ClientCA string // file of the authorities whose client certificates open it; "" for none
+	Pprof    bool   // profiles of the running process are to be had there
+}
+
+// CardeaLog says what the log holds beside troubles.
+type CardeaLog struct {
+	Requests string // that get a line: "none", "changes" or "all"
 }
 
 // CardeaSecurity goes further than the contract.

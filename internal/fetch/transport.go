@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"cardea/internal/trace"
 )
 
 // ErrBodyTooLarge is an answer above the limit of its client.
@@ -83,13 +85,19 @@ func stayed(req *http.Request) bool {
 }
 
 // attempt sends the hop once, within its own time.
-func (t *transport) attempt(req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), t.options.Timeout)
+func (t *transport) attempt(req *http.Request) (_ *http.Response, err error) {
+	ctx, span := t.span(req)
+	defer func() { span.Done(err) }()
+	ctx, cancel := context.WithTimeout(ctx, t.options.Timeout)
 	defer cancel()
 	chosen := t.choose(req)
 	resp, err := chosen.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, err
+	}
+	span.SetInt("http.response.status_code", int64(resp.StatusCode))
+	if resp.StatusCode >= http.StatusBadRequest {
+		span.Fail(strconv.Itoa(resp.StatusCode))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, t.options.MaxBody+1))
@@ -108,6 +116,32 @@ func (t *transport) attempt(req *http.Request) (*http.Response, error) {
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.Request = req
 	return resp, nil
+}
+
+// span begins the step of one attempt, and tells the other side of it. Of the address
+// only the host is kept, and only where the operator wrote it.
+func (t *transport) span(req *http.Request) (context.Context, *trace.Span) {
+	ctx, span := trace.Start(req.Context(), "HTTP "+method(req))
+	if span == nil {
+		return ctx, nil
+	}
+	span.As(trace.Client).Set("http.request.method", method(req))
+	if t.options.Policy == Trusted {
+		span.Set("server.address", req.URL.Hostname())
+	}
+	req.Header.Set("Traceparent", span.Traceparent())
+	return ctx, span
+}
+
+// method is that of a request, as a word of the standard.
+func method(req *http.Request) string {
+	switch req.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return req.Method
+	case "":
+		return http.MethodGet
+	}
+	return "_OTHER"
 }
 
 // replay copies the request for an attempt, with a fresh body.

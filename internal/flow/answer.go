@@ -22,6 +22,8 @@ type Answer struct {
 	Cookie   *Cookie        // the session cookie to set, nil to leave it alone
 	// Continuity is the continuity cookie to set, "" to leave it alone.
 	Continuity string
+	// Ending is how the request went on with a journey, nil when it only read.
+	Ending *Ending
 }
 
 // Cookie is a session to be put into the session cookie.

@@ -15,6 +15,7 @@ import (
 	"cardea/internal/org"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
+	"cardea/internal/trace"
 	"cardea/internal/ui"
 )
 
@@ -84,6 +85,7 @@ type run struct {
 	ledger *ledger // what other systems are to be told
 
 	starting bool            // the request starts the flow
+	begun    bool            // and has stored it
 	request  *oauth2.Request // what the OAuth2 server said about the start
 }
 
@@ -104,9 +106,11 @@ func (r *run) pass(ctx context.Context, guards []guard) *Answer {
 }
 
 // Start begins a journey: GET /self-service/{kind}/browser or /api.
-func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) *Answer {
+func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) (a *Answer) {
+	ctx, span := trace.Start(ctx, "start "+string(k))
+	defer span.End()
 	r := e.begin(k, v)
-	defer r.settleUp(ctx)
+	defer func() { r.end(ctx, a) }()
 	r.flow, r.starting = r.fresh(t), true
 	if a := r.pass(ctx, r.kind.start); a != nil {
 		return a
@@ -114,6 +118,7 @@ func (e *Engine) Start(ctx context.Context, k Kind, t Type, v *Visit) *Answer {
 	if err := r.create(ctx); err != nil {
 		return r.notStarted(ctx, err)
 	}
+	r.begun = true
 	if t == Browser && !r.AcceptsJSON {
 		return redirect(303, r.uiURL(k, r.flow.ID))
 	}
@@ -259,6 +264,8 @@ func (r *run) offered() []*Step {
 // Fetch reads a journey: GET /self-service/{kind}/flows. The answer is JSON
 // whatever the client is.
 func (e *Engine) Fetch(ctx context.Context, k Kind, v *Visit) *Answer {
+	ctx, span := trace.Start(ctx, "fetch "+string(k))
+	defer span.End()
 	r := e.begin(k, v)
 	if a := r.pass(ctx, r.kind.fetch); a != nil {
 		return a

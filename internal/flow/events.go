@@ -105,7 +105,7 @@ func (r *run) conclude(ctx context.Context, then []Errand, fn func(Tx) error) er
 	return err
 }
 
-// settleUp ends the accounts of a request: what no transaction has taken is written
+// settleUp ends the accounts of a request, see end: what no transaction has taken is written
 // aside, and so is that the submission failed.
 func (r *run) settleUp(ctx context.Context) {
 	l := r.ledger

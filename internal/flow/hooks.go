@@ -14,6 +14,7 @@ import (
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
+	"cardea/internal/trace"
 )
 
 // Web hooks: calls to systems that the operator named, at the points of a journey
@@ -150,7 +151,9 @@ func (r *run) tell(ctx context.Context, hooks []config.Hook, which func(config.H
 		if err != nil {
 			return nil, err
 		}
-		answer, err := r.hooks.Call(ctx, r.Setup, h.Config, about)
+		hook, span := trace.Start(ctx, "web hook")
+		answer, err := r.hooks.Call(hook, r.Setup, h.Config, about)
+		span.Done(err)
 		if err != nil {
 			return nil, err
 		}

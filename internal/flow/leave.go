@@ -16,6 +16,7 @@ import (
 	"cardea/internal/problem"
 	"cardea/internal/secret"
 	"cardea/internal/session"
+	"cardea/internal/trace"
 )
 
 // Leave sends the browser to somebody else who finds out who it is, and who sends
@@ -114,9 +115,11 @@ func hashOfState(state string) []byte {
 
 // Return carries a journey on whose browser comes back from a provider: the redirect
 // URI of RFC 6749, section 4.1.2. provider is what the address says, "" for nothing.
-func (e *Engine) Return(ctx context.Context, method, provider string, v *Visit) *Answer {
+func (e *Engine) Return(ctx context.Context, method, provider string, v *Visit) (a *Answer) {
+	ctx, span := trace.Start(ctx, "return")
+	defer span.End()
 	r := e.begin(Login, v)
-	defer r.settleUp(ctx)
+	defer func() { r.end(ctx, a) }()
 	r.returned = true
 	f, err := r.stateOf(ctx)
 	if err != nil {

@@ -11,13 +11,16 @@ import (
 	"cardea/internal/identity/schema"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
+	"cardea/internal/trace"
 	"cardea/internal/ui"
 )
 
 // Submit carries a journey on: POST (and GET) /self-service/{kind}.
-func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) *Answer {
+func (e *Engine) Submit(ctx context.Context, k Kind, v *Visit) (a *Answer) {
+	ctx, span := trace.Start(ctx, "submit "+string(k))
+	defer span.End()
 	r := e.begin(k, v)
-	defer r.settleUp(ctx)
+	defer func() { r.end(ctx, a) }()
 	r.follow()
 	if a := r.pass(ctx, r.kind.submit); a != nil {
 		return a
@@ -103,7 +106,12 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 	if r.opened {
 		submit = step.open
 	}
-	result, err := r.guess(ctx, step, body, func() (Result, error) { return submit(ctx, x, tree) })
+	result, err := r.guess(ctx, step, body, func() (Result, error) {
+		ctx, span := trace.Start(ctx, "step "+step.Method)
+		result, err := submit(ctx, x, tree)
+		span.Done(err)
+		return result, err
+	})
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}

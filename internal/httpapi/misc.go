@@ -20,13 +20,19 @@ func (s *Server) alive(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(statusOK)
 }
 
-// ready serves GET /health/ready.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.Ready(r.Context()); err != nil {
-		s.fail(w, r, problem.Busy("The service is not ready yet.").With(err))
-		return
+// ready serves GET /health/ready. What is in the way is told on the admin port alone.
+func (s *Server) ready(scope Scope) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		err := s.Ready(r.Context())
+		switch {
+		case err == nil:
+			s.alive(w, r)
+		case scope == admin:
+			s.fail(w, r, err)
+		default:
+			s.fail(w, r, problem.Busy("The service is not ready yet.").With(err))
+		}
 	}
-	s.alive(w, r)
 }
 
 // version serves GET /version on the admin port.

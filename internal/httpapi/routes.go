@@ -102,12 +102,13 @@ func (s *Server) table() []Route {
 	free("GET", "/admin/schemas/{id}", "", s.toPublic)
 
 	add(public, "GET", "/health/alive", "isAlive", s.alive)
-	add(public, "GET", "/health/ready", "isReady", s.ready)
+	add(public, "GET", "/health/ready", "isReady", s.ready(public))
 	free("GET", "/admin/health/alive", "", s.alive)
-	free("GET", "/admin/health/ready", "", s.ready)
+	free("GET", "/admin/health/ready", "", s.ready(admin))
 	free("GET", "/admin/version", "getVersion", s.version)
 	t = append(t, under(apikey.Metrics, []entry{{"GET", "/admin/metrics/prometheus", "", s.metrics}})...)
 
+	t = append(t, s.pprofTable()...)
 	t = append(t, s.adminTable()...)
 	t = append(t, s.courierTable()...)
 	t = append(t, s.eventTable()...)
@@ -150,10 +151,10 @@ func (s *Server) mux(scope Scope) http.Handler {
 		mux.HandleFunc(pattern, s.observed(r))
 	}
 	if scope == public && s.pages != nil {
-		mux.HandleFunc("GET /", s.page)
+		mux.HandleFunc("GET /", s.observed(Route{Method: "GET", Pattern: "/", handler: s.page}))
 		// By name: a pattern for all would be offered wherever a method is not allowed.
 		for _, path := range s.pages.TakeForms() {
-			mux.HandleFunc("POST "+path, s.page)
+			mux.HandleFunc("POST "+path, s.observed(Route{Method: "POST", Pattern: path, handler: s.page}))
 		}
 	}
 	return mux

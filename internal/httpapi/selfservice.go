@@ -40,7 +40,9 @@ func (s *Server) engine(ask func(*http.Request, *flow.Visit) *flow.Answer) http.
 			s.fail(w, r, err)
 			return
 		}
-		s.write(w, r, set, v, ask(r, v))
+		a := ask(r, v)
+		s.journeyed(w, a.Ending)
+		s.write(w, r, set, v, a)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"cardea/internal/flow"
 	"cardea/internal/secret"
 	"cardea/internal/session"
+	"cardea/internal/trace"
 )
 
 // maxBody is how much of a request's body is read, in bytes.
@@ -37,16 +38,17 @@ type Options struct {
 	Tenant     string
 	Courier    Courier
 	Deliveries Deliveries
-	Ready      func(context.Context) error // nil when requests can be served
+	// Ready is nil when requests can be served, else a problem for operators.
+	Ready func(context.Context) error
 	// Tokenizer gives the tokenizer of a template.
 	Tokenizer func(ctx context.Context, set *flow.Setup, template string) (*session.Tokenizer, error)
 	// PublicKeys is the JSON Web Key Set with which those tokens can be checked.
 	PublicKeys func(ctx context.Context, set *flow.Setup) ([]byte, error)
 	// WebAuthnJS is the script that forms with security keys and passkeys name.
-	WebAuthnJS []byte
-	Metrics    http.Handler // nil for none
-	// Observe prepares the observation of a route; nil when nobody watches.
-	Observe       func(endpoint, method string) func(code string, seconds float64)
+	WebAuthnJS    []byte
+	Metrics       http.Handler  // nil for none
+	Watch         Watcher       // nil when nobody watches
+	Tracer        *trace.Tracer // nil when nobody traces
 	Organizations Organizations
 	Clock         clock.Clock
 	Rand          io.Reader
@@ -127,7 +129,7 @@ func (s *Server) Use(setup *flow.Setup) error {
 
 // Public serves the public port.
 func (s *Server) Public() http.Handler {
-	mux := s.mux(public)
+	mux := s.counting(s.mux(public))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recovered(w, r)
 		set := s.compiled.Load()
@@ -150,7 +152,7 @@ func (s *Server) Public() http.Handler {
 
 // Admin serves the admin port: every path that does not name the prefix gets it.
 func (s *Server) Admin() http.Handler {
-	mux := s.mux(admin)
+	mux := s.counting(s.mux(admin))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recovered(w, r)
 		if r.Method == http.MethodGet {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"cardea/internal/trace"
 )
 
 // Program is Jsonnet source. Filename names it in errors and std.thisFile, and is
@@ -54,7 +56,9 @@ func New(o Options) (*Pool, error) {
 // evaluation is an *Error; when ctx ends first, the error wraps ctx.Err() and the
 // evaluation is killed.
 func (p *Pool) Evaluate(ctx context.Context, program Program, vars Vars) (json.RawMessage, error) {
+	ctx, span := trace.Start(ctx, "Jsonnet")
 	output, err := p.evaluate(ctx, program, vars)
+	span.Done(err)
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.File = program.Filename
 		return nil, e

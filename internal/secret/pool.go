@@ -52,6 +52,8 @@ type Pool struct {
 	queue   int
 	memory  int64
 
+	watch Watch
+
 	mu      sync.Mutex
 	started uint64
 	running Weight
@@ -76,6 +78,26 @@ func NewPool(workers, queue int, memoryBudget int64) *Pool {
 	return &Pool{workers: workers, queue: max(0, queue), memory: memoryBudget}
 }
 
+// Watch sees work come. It is called before the work waits, and gives what sees it go
+// on.
+type Watch func(ctx context.Context) Passage
+
+// Passage is one piece of work on its way. Begin is called when it is let in. End is
+// called last, with ErrBusy or the context's error when it was not let in.
+type Passage interface {
+	Begin()
+	End(refused error)
+}
+
+// Watched tells somebody of all work. It is called before the pool is used.
+func (p *Pool) Watched(w Watch) { p.watch = w }
+
+// unseen is the passage of work that nobody watches.
+type unseen struct{}
+
+func (unseen) Begin()    {}
+func (unseen) End(error) {}
+
 // Do runs fn on the caller's goroutine once there is room for its weight, and
 // returns its error. It answers ErrBusy without waiting when the queue is full,
 // and the context's error when the caller gives up before fn has started; once
@@ -87,10 +109,17 @@ func (p *Pool) Do(ctx context.Context, w Weight, fn func() error) error {
 		return err
 	}
 	w = Weight{Threads: min(max(1, w.Threads), p.workers), Memory: min(max(0, w.Memory), p.memory)}
+	seen := Passage(unseen{})
+	if p.watch != nil {
+		seen = p.watch(ctx)
+	}
 	if err := p.acquire(ctx, w); err != nil {
+		seen.End(err)
 		return err
 	}
 	defer p.release(w)
+	seen.Begin()
+	defer seen.End(nil)
 	return fn()
 }
 
@@ -106,6 +135,13 @@ func (p *Pool) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.waiting.Len()
+}
+
+// Busy is how many threads work, of how many, and how many callers may wait.
+func (p *Pool) Busy() (threads, workers, queue int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running.Threads, p.workers, p.queue
 }
 
 func (p *Pool) acquire(ctx context.Context, w Weight) error {

@@ -29,11 +29,16 @@ type Cache struct {
 	trusted atomic.Int64 // until when, in nanoseconds since 1970
 	shards  [shards]shard
 	most    int // entries of a shard
+
+	bypassed atomic.Uint64 // lookups while it was off
 }
 
 type shard struct {
 	mu         sync.RWMutex
 	epoch      uint64 // how often anything was forgotten
+	evictions  uint64
+	hits       atomic.Uint64
+	misses     atomic.Uint64
 	byToken    map[tokenHash]entry
 	bySession  map[uuid.UUID]map[tokenHash]struct{}
 	byIdentity map[uuid.UUID]map[tokenHash]struct{}
@@ -69,6 +74,7 @@ func (c *Cache) Trusted(at time.Time) { c.trusted.Store(at.Add(Trust).UnixNano()
 func (c *Cache) Find(ctx context.Context, hash []byte, now time.Time, read func(context.Context, []byte) (*Session, error)) (*Session, error) {
 	at := now.UnixNano()
 	if len(hash) != len(tokenHash{}) || at >= c.trusted.Load() {
+		c.bypassed.Add(1)
 		return read(ctx, hash)
 	}
 	key := tokenHash(hash)
@@ -78,8 +84,10 @@ func (c *Cache) Find(ctx context.Context, hash []byte, now time.Time, read func(
 	epoch := part.epoch
 	part.mu.RUnlock()
 	if ok && at < known.until {
+		part.hits.Add(1)
 		return known.session, nil
 	}
+	part.misses.Add(1)
 	found, err := read(ctx, hash)
 	if err == nil && found.Active {
 		part.keep(key, entry{found, now.Add(Freshness).UnixNano()}, epoch, c.most)
@@ -100,11 +108,33 @@ func (s *shard) keep(key tokenHash, e entry, epoch uint64, most int) {
 		if len(s.byToken) < most {
 			break
 		}
+		s.evictions++
 		s.drop(other) // any: a map gives them in no order
 	}
 	s.byToken[key] = e
 	add(s.bySession, e.session.ID, key)
 	add(s.byIdentity, e.session.IdentityID, key)
+}
+
+// CacheStats is the work of a cache since it was made.
+type CacheStats struct {
+	Hits, Misses, Bypassed, Evictions uint64
+	Entries, Capacity                 int
+}
+
+// Stats reads the counters, shard by shard.
+func (c *Cache) Stats() CacheStats {
+	s := CacheStats{Bypassed: c.bypassed.Load(), Capacity: c.most * shards}
+	for i := range c.shards {
+		part := &c.shards[i]
+		s.Hits += part.hits.Load()
+		s.Misses += part.misses.Load()
+		part.mu.RLock()
+		s.Evictions += part.evictions
+		s.Entries += len(part.byToken)
+		part.mu.RUnlock()
+	}
+	return s
 }
 
 func add(index map[uuid.UUID]map[tokenHash]struct{}, id uuid.UUID, key tokenHash) {

@@ -38,7 +38,7 @@ func newBed(t *testing.T, params string) *bed {
 			t.Error(err)
 		}
 	})
-	b := &bed{T: t, db: db, w: db.writes.(*groupWriter), path: path}
+	b := &bed{T: t, db: db, w: db.writes.(tracedWriter).writer.(*groupWriter), path: path}
 	b.ok(b.w.write(t.Context(), func(c conn) error {
 		_, err := c.exec("CREATE TABLE notes (name TEXT PRIMARY KEY, body TEXT) STRICT")
 		return err

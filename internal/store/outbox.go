@@ -282,3 +282,21 @@ func (t *Tenant) RequeueMessage(ctx context.Context, id uuid.UUID, now time.Time
 	})
 	return requeued && err == nil, err
 }
+
+// CountMessages counts the messages that wait or are on their way, and those that
+// were given up.
+func (s *System) CountMessages(ctx context.Context) (waiting, abandoned int, err error) {
+	err = s.db.reads.on(ctx).query("SELECT status, COUNT(*) FROM messages WHERE status IN (?, ?, ?) GROUP BY status",
+		[]any{MessageQueued, MessageProcessing, MessageAbandoned}, func(rows *sql.Rows) error {
+			var status string
+			var n int
+			err := rows.Scan(&status, &n)
+			if status == MessageAbandoned {
+				abandoned = n
+			} else {
+				waiting += n
+			}
+			return err
+		})
+	return waiting, abandoned, err
+}

@@ -37,7 +37,7 @@ func newPool(db *sql.DB, d *dialect, stats *counters) *pool {
 }
 
 // on binds the pool to a caller's context.
-func (p *pool) on(ctx context.Context) conn { return reader{ctx, p} }
+func (p *pool) on(ctx context.Context) conn { return traced(ctx, reader{ctx, p}) }
 
 func (p *pool) close() error { return p.db.Close() }
 

@@ -39,6 +39,9 @@ type told struct {
 	at      time.Time
 	batches []uuid.UUID
 	changes []session.Change // what caches of this process have to forget
+
+	issued uint64                       // sessions that began
+	ended  map[session.EndReason]uint64 // sessions that ended
 }
 
 // batch begins a batch of lines.
@@ -65,12 +68,13 @@ func (x *Tx) tell(sessionID, identityID uuid.UUID) error {
 // statement that changes them. The caller makes caches forget them.
 func (x *Tx) tellOf(reason session.EndReason, where string, args ...any) error {
 	at, batch := x.batch()
-	_, err := x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
+	n, err := x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
 		"SELECT tenant, ?, ?, id, identity_id, ? FROM sessions WHERE "+where,
 		append([]any{at, idBytes(batch), string(reason)}, args...)...)
 	if err != nil {
 		return err
 	}
+	x.told.end(reason, n)
 	return x.reportEnded(reason, where, args...)
 }
 
@@ -102,6 +106,9 @@ func (x *Tx) forget(sessionID, identityID uuid.UUID) {
 // nobody knows for sure. Lines that became visible long after their time are given
 // another, so that readers who are past it find them.
 func (t *Tenant) settle(ctx context.Context, told told, err error) error {
+	if err == nil {
+		t.db.stats.sessions.add(told)
+	}
 	if len(told.changes) > 0 && t.db.changed != nil {
 		t.db.changed(told.changes)
 	}

@@ -35,6 +35,7 @@ func (x *Tx) CreateSession(s *session.Session, tokenHash []byte) error {
 	if err != nil {
 		return err
 	}
+	x.told.issued++
 	if err := x.createDevices(s); err != nil {
 		return err
 	}

@@ -17,7 +17,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -73,23 +72,6 @@ type writer interface {
 	close() error
 }
 
-// counters count work since the database was opened.
-type counters struct {
-	statements, writes, commits atomic.Uint64
-}
-
-// Stats is the work done since the database was opened.
-type Stats struct {
-	Statements uint64 // statements run, without those that begin and end transactions
-	Writes     uint64 // transactions asked for
-	Commits    uint64 // transactions committed by the database; fewer when writes travelled together
-}
-
-// Stats reads the counters.
-func (db *DB) Stats() Stats {
-	return Stats{db.stats.statements.Load(), db.stats.writes.Load(), db.stats.commits.Load()}
-}
-
 // Open opens a database. It does not migrate, except a "memory" one, which would
 // be of no use otherwise. The caller closes it.
 func Open(ctx context.Context, o Options) (*DB, error) {
@@ -111,6 +93,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := db.dialect.open(ctx, db, o.Queue); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	db.writes = tracedWriter{db.writes}
 	if src.temporary {
 		if err := db.Migrate(ctx); err != nil {
 			return nil, errors.Join(err, db.Close())

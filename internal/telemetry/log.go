@@ -18,7 +18,7 @@ var levels = map[string]slog.Level{
 func NewLogger(w io.Writer, level, format string) *slog.Logger {
 	options := &slog.HandlerOptions{Level: levels[strings.ToLower(level)]}
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(InContext(slog.NewJSONHandler(w, options)))
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(InContext(slog.NewTextHandler(w, options)))
 }

@@ -15,7 +15,10 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
+	statuses *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	journeys
+	hashing
 
 	queued   *prometheus.CounterVec
 	attempts *prometheus.CounterVec
@@ -32,6 +35,10 @@ func NewMetrics() *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "http_requests_total", Help: "Requests by route, method and status.",
 		}, []string{"endpoint", "method", "code"}),
+		statuses: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_statuses_total", Help: "Requests by class of status.",
+		}, []string{"status_bucket"}),
+		journeys: newJourneys(), hashing: newHashing(),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_requests_duration_seconds", Help: "Time to answer by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
@@ -55,6 +62,14 @@ func NewMetrics() *Metrics {
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.requests, m.seconds, m.queued, m.attempts, m.delivery, m.errands, m.lost)
+	m.registry.MustRegister(m.statuses)
+	for _, kind := range []string{"web_hook", "event"} {
+		for _, result := range []string{"delivered", "retried", "dead"} {
+			m.errands.WithLabelValues(kind, result) // there from the start, so that rates have a beginning
+		}
+	}
+	m.registry.MustRegister(m.journeys.collectors()...)
+	m.registry.MustRegister(m.hashing.collectors()...)
 	return m
 }
 
@@ -99,12 +114,19 @@ func (f fixed) Write(b []byte) (int, error) {
 	return f.ResponseWriter.Write(b)
 }
 
-// Route prepares the observation of one route, so that a request costs two
+// Route prepares the observation of one route, so that a request costs three
 // additions. The result may be called by many at a time.
 func (m *Metrics) Route(endpoint, method string) func(code string, seconds float64) {
 	seconds := m.seconds.WithLabelValues(endpoint)
 	requests := m.requests.MustCurryWith(prometheus.Labels{"endpoint": endpoint, "method": method})
+	classes := map[byte]prometheus.Counter{}
+	for c := byte('1'); c <= '5'; c++ {
+		classes[c] = m.statuses.WithLabelValues(string(c) + "xx")
+	}
 	return func(code string, took float64) {
+		if class := classes[code[0]]; class != nil {
+			class.Inc()
+		}
 		requests.WithLabelValues(code).Inc()
 		seconds.Observe(took)
 	}

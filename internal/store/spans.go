@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"cardea/internal/trace"
+)
+
+// tracedWriter makes a span of every transaction that belongs to a trace, from when
+// it was asked for until it was durable or undone, and one of each of its statements.
+type tracedWriter struct{ writer }
+
+func (w tracedWriter) write(ctx context.Context, fn func(conn) error) error {
+	return spanned(ctx, "database transaction", w.writer.write, fn)
+}
+
+func (w tracedWriter) writeAlone(ctx context.Context, fn func(conn) error) error {
+	return spanned(ctx, "database transaction alone", w.writer.writeAlone, fn)
+}
+
+func spanned(ctx context.Context, name string, write func(context.Context, func(conn) error) error, fn func(conn) error) error {
+	ctx, span := trace.Start(ctx, name)
+	if span == nil {
+		return write(ctx, fn)
+	}
+	runs := int64(0)
+	err := write(ctx, func(c conn) error {
+		runs++
+		return fn(tracedConn{c, ctx})
+	})
+	span.SetInt("cardea.runs", runs) // several when it lost against others
+	span.Done(err)
+	return err
+}
+
+// traced is a connection whose statements become spans, if ctx belongs to a trace.
+func traced(ctx context.Context, c conn) conn {
+	if trace.From(ctx) == nil {
+		return c
+	}
+	return tracedConn{c, ctx}
+}
+
+// tracedConn makes a span of every statement. Texts hold no values, so they may be
+// seen.
+type tracedConn struct {
+	conn
+	ctx context.Context
+}
+
+func (c tracedConn) begin(query string) *trace.Span {
+	_, span := trace.Start(c.ctx, "database statement")
+	span.As(trace.Client).Set("db.query.text", query)
+	return span
+}
+
+func (c tracedConn) exec(query string, args ...any) (int64, error) {
+	span := c.begin(query)
+	n, err := c.conn.exec(query, args...)
+	span.Done(err)
+	return n, err
+}
+
+func (c tracedConn) query(query string, args []any, each func(*sql.Rows) error) error {
+	span := c.begin(query)
+	err := c.conn.query(query, args, each)
+	span.Done(err)
+	return err
+}

@@ -160,9 +160,9 @@ func changed(before, after *identity.Identity) (parts []string) {
 	note("external_id", before.ExternalID == after.ExternalID)
 	note("metadata_admin", bytes.Equal(before.MetadataAdmin, after.MetadataAdmin))
 	note("metadata_public", bytes.Equal(before.MetadataPublic, after.MetadataPublic))
-	note("organization_id", (before.OrganizationID == nil) == (after.OrganizationID == nil) && (before.OrganizationID == nil || *before.OrganizationID == *after.OrganizationID))
+	note("organization_id", identity.SameOrganization(before.OrganizationID, after.OrganizationID))
 	note("recovery_addresses", slices.EqualFunc(before.RecoveryAddresses, after.RecoveryAddresses, func(a, b identity.RecoveryAddress) bool {
-		return a.Via == b.Via && a.Value == b.Value
+		return a.Via == b.Via && a.Value == b.Value && identity.SameOrganization(a.BreakGlass, b.BreakGlass)
 	}))
 	note("schema_id", before.SchemaID == after.SchemaID)
 	note("state", before.State == after.State)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"cardea/internal/identity"
+	"cardea/internal/org"
 	"cardea/internal/problem"
 	"cardea/internal/session"
 	"cardea/internal/ui"
@@ -23,6 +24,9 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 		return r.replace(ctx, ui.New(ui.LoginIdentityDisabled), problem.BadRequest("The account was switched off.").Named(problem.IdentityDisabled))
 	}
 	away, err := r.admit(ctx, i, nil)
+	if away != nil && away.why == org.Outside && i.BreaksGlass(result.Address) {
+		away = nil // what an operator has put down for the day on which no connection works
+	}
 	switch {
 	case err != nil:
 		return r.forward(ctx, err)

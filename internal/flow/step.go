@@ -315,6 +315,7 @@ type AddressProved struct {
 // Recovered ends a recovery: somebody showed that an account's mailbox is theirs.
 type Recovered struct {
 	Identity uuid.UUID
+	Address  identity.Address // that was proved; zero for a proof that an operator handed out
 	Method   session.Method
 	Effects  Effects
 }

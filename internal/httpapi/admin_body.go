@@ -88,7 +88,7 @@ type recoveryBody struct {
 }
 
 func (b recoveryBody) address() (identity.RecoveryAddress, error) {
-	return identity.RecoveryAddress{ID: b.ID, Value: b.Value, Via: b.Via}.Settled()
+	return identity.RecoveryAddress{ID: b.ID, Value: b.Value, Via: b.Via, BreakGlass: b.BreakGlass}.Settled()
 }
 
 // credentialsBody are imported credentials by type.

@@ -316,6 +316,9 @@ func appendRecovery(o *object, all []identity.RecoveryAddress) {
 		one.id("id", a.ID)
 		one.text("value", a.Value)
 		one.plain("via", string(a.Via))
+		if a.BreakGlass != nil {
+			one.id("break_glass_for_organization", *a.BreakGlass)
+		}
 		one.time("created_at", a.CreatedAt)
 		one.time("updated_at", a.UpdatedAt)
 		o.b = one.close()

@@ -19,9 +19,9 @@ func (i *Identity) document() tree {
 	for _, a := range i.VerifiableAddresses {
 		verifiable = append(verifiable, addressDocument{ID: a.ID, Value: a.Value, Via: a.Via, Verified: a.Verified, VerifiedAt: a.VerifiedAt, Status: a.Status})
 	}
-	recovery := []addressDocument{}
+	recovery := []recoveryDocument{}
 	for _, a := range i.RecoveryAddresses {
-		recovery = append(recovery, addressDocument{ID: a.ID, Value: a.Value, Via: a.Via})
+		recovery = append(recovery, recoveryDocument{ID: a.ID, Value: a.Value, Via: a.Via, BreakGlass: a.BreakGlass})
 	}
 	credentials := map[CredentialType]credentialDocument{}
 	for t, c := range i.Credentials {
@@ -46,6 +46,13 @@ type addressDocument struct {
 	Verified   bool          `json:"verified"`
 	VerifiedAt *time.Time    `json:"verified_at,omitempty"`
 	Status     AddressStatus `json:"status"`
+}
+
+type recoveryDocument struct {
+	ID         uuid.UUID  `json:"id"`
+	Value      string     `json:"value"`
+	Via        Channel    `json:"via"`
+	BreakGlass *uuid.UUID `json:"break_glass_for_organization,omitempty"`
 }
 
 type credentialDocument struct {
@@ -142,7 +149,7 @@ func (i *Identity) readVerifiable(v any, p patching) error {
 }
 
 func (i *Identity) readRecovery(v any, _ patching) error {
-	var rows []addressDocument
+	var rows []recoveryDocument
 	if err := into(v, &rows); err != nil {
 		return err
 	}
@@ -153,7 +160,7 @@ func (i *Identity) readRecovery(v any, _ patching) error {
 		if at := slices.IndexFunc(before, func(a RecoveryAddress) bool { return a.ID == row.ID }); at >= 0 {
 			a = before[at]
 		}
-		a.Value, a.Via = row.Value, row.Via
+		a.Value, a.Via, a.BreakGlass = row.Value, row.Via, row.BreakGlass
 		a, err := a.Settled()
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ package identity
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -105,9 +106,26 @@ type VerifiableAddress struct {
 
 // RecoveryAddress is an address over which an account can be won back.
 type RecoveryAddress struct {
-	ID        uuid.UUID
-	Value     string // normalised
-	Via       Channel
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	ID    uuid.UUID
+	Value string // normalised
+	Via   Channel
+	// BreakGlass is the organization of the account around whose connections the
+	// address leads back into it, nil for none: an operator's word for the day on which
+	// they cannot be used.
+	BreakGlass *uuid.UUID
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// BreaksGlass says whether an address of the account leads around the connections of
+// its organization.
+func (i *Identity) BreaksGlass(address Address) bool {
+	return i.OrganizationID != nil && slices.ContainsFunc(i.RecoveryAddresses, func(a RecoveryAddress) bool {
+		return a.Value == address.Value && a.Via == address.Via && a.BreakGlass != nil && *a.BreakGlass == *i.OrganizationID
+	})
+}
+
+// SameOrganization compares ids that may be missing.
+func SameOrganization(a, b *uuid.UUID) bool {
+	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }

@@ -165,6 +165,51 @@ func TestARecoveryIsNoWayRoundTheConnection(t *testing.T) {
 	})
 }
 
+func TestAnAddressThatBreaksTheGlassLeadsAMemberBackIn(t *testing.T) {
+	const mail = "ann@acme.test"
+	everybody(t, func(t *testing.T, kind cardeatest.Kind) {
+		h := newHouse(t, "")
+		recover := func() *visitor {
+			v := h.visitor(kind)
+			f := v.client.Start("recovery", "")
+			f.Submit(claims{"method": "code", "email": mail})
+			a := f.Submit(claims{"method": "code", "code": h.LastMail(mail).Code()})
+			v.client.Token = continued(a)
+			if v.client.Token == "" {
+				inner, _ := a.JSON["error"].(claims)
+				details, _ := inner["details"].(claims)
+				v.client.Token = continued(&cardeatest.Answer{JSON: details})
+			}
+			return v
+		}
+		id := h.member(mail, acme)
+		set := func(value any) {
+			h.admin(200, "PATCH", "/identities/"+id, []any{map[string]any{"op": "add", "path": "/recovery_addresses/0/break_glass_for_organization", "value": value}})
+		}
+		set(beta)
+		recover().wantNobody("with an address for another organization")
+		set(acme)
+		v := recover()
+		v.wantSignedIn(mail, acme)
+		if got := h.admin(200, "GET", "/identities/"+id, nil); !strings.Contains(string(got.Body), `"break_glass_for_organization":"`+acme+`"`) {
+			t.Errorf("an operator is not shown it: %s", got.Body)
+		}
+		other := h.visitor(kind) // the password still opens nothing
+		f := other.start("login", "")
+		other.client.Token = f.Submit(claims{"method": "password", "identifier": mail, "password": cardeatest.Password}).Text("session_token")
+		other.wantNobody("with a password")
+		handed := h.admin(201, "POST", "/recovery/code", claims{"identity_id": id})
+		link := strings.TrimPrefix(handed.Text("recovery_link"), "https://ui.cardea.test/recovery?flow=")
+		stranger := h.visitor(kind)
+		a := stranger.client.Do("POST", "/self-service/recovery?flow="+link, claims{"method": "code", "code": handed.Text("recovery_code")})
+		stranger.client.Token = continued(a)
+		stranger.wantNobody("by a code that proves no address")
+		h.move(id, closed)
+		set(closed)
+		recover().wantNobody("into an organization that is switched off")
+	})
+}
+
 func TestAPasskeyOrACodeIsNoWayRoundTheConnection(t *testing.T) {
 	for _, kind := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
 		t.Run(string(kind), func(t *testing.T) {

@@ -28,6 +28,15 @@ func idOrNull(id *uuid.UUID) any {
 	return id[:]
 }
 
+// idIn reads an id out of its hexadecimal text, nil for none.
+func idIn(text string) *uuid.UUID {
+	id, err := uuid.Parse(text)
+	if err != nil {
+		return nil
+	}
+	return &id
+}
+
 func textOrNull(s string) any {
 	if s == "" {
 		return nil

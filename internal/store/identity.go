@@ -113,6 +113,7 @@ type addressRow struct {
 	Verified   int       `json:"verified"`
 	VerifiedAt *int64    `json:"verified_at"`
 	Status     string    `json:"status"`
+	BreakGlass string    `json:"break_glass"` // hexadecimal; "" for none
 	CreatedAt  int64     `json:"created_at"`
 	UpdatedAt  int64     `json:"updated_at"`
 }
@@ -152,7 +153,7 @@ func (k *identityChildren) join(i *identity.Identity) error {
 	}
 	for _, r := range recovery {
 		i.RecoveryAddresses = append(i.RecoveryAddresses, identity.RecoveryAddress{
-			ID: r.ID, Value: r.Value, Via: identity.Channel(r.Via),
+			ID: r.ID, Value: r.Value, Via: identity.Channel(r.Via), BreakGlass: idIn(r.BreakGlass),
 			CreatedAt: timeOf(r.CreatedAt), UpdatedAt: timeOf(r.UpdatedAt),
 		})
 	}

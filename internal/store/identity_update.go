@@ -216,7 +216,7 @@ func sameVerifiable(a, b identity.VerifiableAddress) bool {
 }
 
 func sameRecovery(a, b identity.RecoveryAddress) bool {
-	return a.Value == b.Value && a.Via == b.Via &&
+	return a.Value == b.Value && a.Via == b.Via && identity.SameOrganization(a.BreakGlass, b.BreakGlass) &&
 		sameTime(a.CreatedAt, b.CreatedAt) && sameTime(a.UpdatedAt, b.UpdatedAt)
 }
 

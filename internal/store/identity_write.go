@@ -222,7 +222,7 @@ func (x *Tx) verifiableRows(owner uuid.UUID, list []identity.VerifiableAddress) 
 func (x *Tx) recoveryRows(owner uuid.UUID, list []identity.RecoveryAddress) (args []any) {
 	for _, a := range list {
 		args = append(args, x.tenant, idBytes(owner), idBytes(a.ID), string(a.Via), a.Value,
-			micros(a.CreatedAt), micros(a.UpdatedAt))
+			idOrNull(a.BreakGlass), micros(a.CreatedAt), micros(a.UpdatedAt))
 	}
 	return args
 }

@@ -42,7 +42,8 @@ func newTexts(d *dialect) *texts {
 		"id", id, "via", text("via"), "value", text("value"), "verified", "c.verified", "verified_at", "c.verified_at",
 		"status", text("status"), "created_at", "c.created_at", "updated_at", "c.updated_at")
 	recovery := d.childColumns("recovery_addresses", ofIdentity,
-		"id", id, "via", text("via"), "value", text("value"), "created_at", "c.created_at", "updated_at", "c.updated_at")
+		"id", id, "via", text("via"), "value", text("value"), "break_glass", d.idText("c.break_glass"),
+		"created_at", "c.created_at", "updated_at", "c.updated_at")
 	credentials := d.childColumns("credentials", ofIdentity,
 		"id", id, "type", text("type"), "config", text("config"), "version", "c.version",
 		"created_at", "c.created_at", "updated_at", "c.updated_at")
@@ -80,7 +81,7 @@ func (t *texts) inserters(d *dialect) {
 	t.identifiers = newInserter("credential_identifiers", "tenant, type, identifier, identity_id", d.insertNew)
 	t.verifiable = newInserter("verifiable_addresses", "tenant, identity_id, id, via, value, verified, verified_at, "+
 		"status, created_at, updated_at", d.insertNew)
-	t.recovery = newInserter("recovery_addresses", "tenant, identity_id, id, via, value, created_at, updated_at", d.insertNew)
+	t.recovery = newInserter("recovery_addresses", "tenant, identity_id, id, via, value, break_glass, created_at, updated_at", d.insertNew)
 	t.traits = newInserter("identity_traits", "tenant, name, value, identity_id", d.insertOver)
 	t.traitEnds = newInserter("identity_trait_ends", "tenant, name, value, identity_id", d.insertOver)
 	t.sessions = newInserter("sessions", "tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, "+

@@ -160,7 +160,7 @@ func useRecovery(ctx context.Context, x *flow.Exec, code string) (flow.Result, e
 	if err != nil || !slices.Contains(recoveryOf(i), meant.Address) {
 		return wrong, nil // the address was given up, or the account is gone
 	}
-	result.Effects.Verified = []identity.Address{meant.Address}
+	result.Address, result.Effects.Verified = meant.Address, []identity.Address{meant.Address}
 	return result, nil
 }
 

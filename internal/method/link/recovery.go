@@ -79,6 +79,6 @@ func useRecovery(ctx context.Context, x *flow.Exec, in tokenInput) (flow.Result,
 	}) {
 		return flow.Replaced{Why: ui.New(ui.RecoveryTokenInvalid)}, nil // the address was given up, or the account is gone
 	}
-	result.Effects.Verified = []identity.Address{meant.Address}
+	result.Address, result.Effects.Verified = meant.Address, []identity.Address{meant.Address}
 	return result, nil
 }

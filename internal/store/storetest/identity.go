@@ -18,6 +18,7 @@ var identityTests = []test{
 		org, at := c.id(), c.now().Add(-time.Hour)
 		i.OrganizationID, i.StateChangedAt, i.MetadataAdmin = &org, &at, json.RawMessage("null")
 		i.VerifiableAddresses[0].Verified, i.VerifiableAddresses[0].VerifiedAt = true, &at
+		i.RecoveryAddresses[0].BreakGlass = &org
 		c.ok(c.CreateIdentity(c.Context(), i))
 		got, err := c.Identity(c.Context(), i.ID)
 		c.ok(err)

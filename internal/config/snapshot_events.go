@@ -32,6 +32,9 @@ type EventDelivery struct {
 // CardeaWebHooks are settings of all web hooks.
 type CardeaWebHooks struct {
 	Secrets []WebhookSecret
+	// SessionIDs tells hooks that a sign-in waits for the id that its session will
+	// have; the contract tells them of none.
+	SessionIDs bool
 }
 
 // WebhookSecret is a key for signatures as it was configured: "whsec_" and base64.

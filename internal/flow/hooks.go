@@ -317,9 +317,9 @@ func (r *run) notStarted(ctx context.Context, err error) *Answer {
 }
 
 // unstored is a session as hooks see it that run before it is stored: a new one
-// has no id yet.
+// has no id yet, unless the operator wants it told.
 func (r *run) unstored(s *session.Session) *session.Session {
-	if r.renewed(s) {
+	if r.renewed(s) || r.Setup.Cardea.WebHooks.SessionIDs {
 		return s
 	}
 	seen := *s

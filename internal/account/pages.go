@@ -113,16 +113,6 @@ func (p *Pages) Claims(set *flow.Setup, r *http.Request) bool {
 	return p.route(set, r.URL.Path) != nil
 }
 
-// TakeForms are the paths that are posted to.
-func (p *Pages) TakeForms() (paths []string) {
-	for path, e := range extras {
-		if e.posts {
-			paths = append(paths, "/"+path)
-		}
-	}
-	return paths
-}
-
 // ServeHTTP answers for the addresses that Claims says are ours. What changes
 // something comes as POST; whoever serves us has checked its anti-CSRF token.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {

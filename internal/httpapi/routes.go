@@ -134,9 +134,10 @@ var redirectedToAdmin = []struct{ method, pattern string }{
 
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// mux serves one port. What no route claims belongs to the pages, or is not there.
+// mux serves one port. What no route takes is for the pages to answer, or is up to
+// the routes alone: a page never shows among the verbs of an address.
 func (s *Server) mux(scope Scope) http.Handler {
-	mux := http.NewServeMux()
+	routes, all := http.NewServeMux(), http.NewServeMux()
 	for _, r := range s.routes {
 		if r.Scope != scope {
 			continue
@@ -148,25 +149,21 @@ func (s *Server) mux(scope Scope) http.Handler {
 		if scope == admin {
 			r.handler = s.guarded(r)
 		}
-		mux.HandleFunc(pattern, s.observed(r))
+		handler := s.observed(r)
+		routes.HandleFunc(pattern, handler)
+		all.HandleFunc(pattern, handler)
 	}
-	if scope == public && s.pages != nil {
-		mux.HandleFunc("GET /", s.observed(Route{Method: "GET", Pattern: "/", handler: s.page}))
-		// By name: a pattern for all would be offered wherever a method is not allowed.
-		for _, path := range s.pages.TakeForms() {
-			mux.HandleFunc("POST "+path, s.observed(Route{Method: "POST", Pattern: path, handler: s.page}))
+	if scope == admin || s.pages == nil {
+		return routes
+	}
+	all.HandleFunc("/", s.observed(Route{Pattern: "/", handler: func(w http.ResponseWriter, r *http.Request) {
+		if s.pages.Claims(s.compiled.Load().Setup, r) {
+			s.pages.ServeHTTP(w, r)
+			return
 		}
-	}
-	return mux
-}
-
-// page serves what no route claims: a page, or nothing.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	if !s.pages.Claims(s.compiled.Load().Setup, r) {
-		notFound(w, r)
-		return
-	}
-	s.pages.ServeHTTP(w, r)
+		routes.ServeHTTP(w, r)
+	}}))
+	return all
 }
 
 // class says how the anti-CSRF middleware treats a path (section 8.3 of the

@@ -64,8 +64,6 @@ func (s *Server) UsePages(p Pages) { s.pages = p }
 type Pages interface {
 	http.Handler
 	Claims(*flow.Setup, *http.Request) bool
-	// TakeForms are the paths of pages that are posted to.
-	TakeForms() []string
 }
 
 // Server serves both ports.

@@ -120,6 +120,38 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// onePage is built-in pages with one address.
+type onePage struct{ http.Handler }
+
+func (onePage) Claims(_ *flow.Setup, r *http.Request) bool { return r.URL.Path == "/login" }
+
+func TestPagesDoNotShowAmongTheVerbsOfAnAddress(t *testing.T) {
+	p := newPorch(t)
+	p.wire.UsePages(onePage{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) })})
+	b := p.beginLogin()
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", "/login", 418, ""},
+		{"POST", "/login", 418, ""},
+		{"GET", "/nowhere", 404, ""},
+		{"DELETE", "/nowhere", 404, ""},
+		{"GET", "/self-service/logout/api", 405, "DELETE"},
+		{"POST", "/self-service/logout/api", 405, "DELETE"},
+		{"GET", "/recovery/code", 405, "POST"},
+		{"GET", "/sessions/" + uuid.NewString(), 405, "DELETE"},
+		{"PUT", "/self-service/login", 405, "GET, HEAD, POST"},
+		{"GET", "//self-service/login/api", 307, ""},
+	} {
+		a := p.ask(c.method, c.path, "", sent(b.set), header("X-CSRF-Token", b.csrf))
+		if a.Code != c.status || a.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s answered %d, Allow %q; want %d, %q", c.method, c.path, a.Code, a.Header().Get("Allow"), c.status, c.allow)
+		}
+	}
+}
+
 func TestTheAdminPortFindsItsAddresses(t *testing.T) {
 	p := newPorch(t)
 	for path, want := range map[string]int{

@@ -311,6 +311,18 @@ func TestAnUnsafeRequestNeedsTheTokenBeforeItIsRouted(t *testing.T) {
 	}
 }
 
+func TestErrorsRepeatTheIdOfTheRequestUnlessTheySayHowToGoOn(t *testing.T) {
+	p := newPorch(t)
+	for path, want := range map[string]string{
+		"/self-service/login/browser?aal=aal9": "request-1",
+		"/self-service/settings/browser":       "", // its answer has a member beside the error
+	} {
+		if got := p.get(path, inJSON, header("X-Request-ID", "request-1")).text("error", "request"); got != want {
+			t.Errorf("%s repeats %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestForwardingHeadersAreToldAndNeverLinked(t *testing.T) {
 	p := newPorch(t)
 	forged := []change{header("X-Forwarded-Host", "evil.test"), header("X-Forwarded-Proto", "ftp"), inJSON}

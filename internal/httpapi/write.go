@@ -62,7 +62,11 @@ func wireError(p *problem.Error, request string) errorWire {
 
 // writeProblem answers with the error envelope. Only the public part is sent.
 func writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Error) {
-	body := map[string]any{"error": wireError(p, r.Header.Get("X-Request-ID"))}
+	request := r.Header.Get("X-Request-ID")
+	if len(p.Top) > 0 {
+		request = "" // errors that say how to go on do not repeat it (section 7.1 of the HTTP reference)
+	}
+	body := map[string]any{"error": wireError(p, request)}
 	for key, value := range p.Top {
 		body[key] = value
 	}

@@ -2,6 +2,7 @@ package account
 
 import (
 	"slices"
+	"strings"
 
 	"cardea/internal/ui"
 )
@@ -138,6 +139,7 @@ func drawable(nodes ui.Nodes) ui.Nodes {
 	for _, n := range nodes {
 		switch a := n.Attributes.(type) {
 		case ui.Input:
+			n = mendable(n, a)
 			if scripted(a.OnClickTrigger) || a.OnClickTrigger == "" && a.OnClick == "" && a.Type != ui.InputButton {
 				out = append(out, n)
 			}
@@ -146,6 +148,20 @@ func drawable(nodes ui.Nodes) ui.Nodes {
 		}
 	}
 	return out
+}
+
+// mendable shows a trait that only travels along when something is wrong with it.
+func mendable(n ui.Node, a ui.Input) ui.Node {
+	if a.Type != ui.InputHidden || len(n.Messages) == 0 || !strings.HasPrefix(a.Name, "traits.") {
+		return n
+	}
+	switch a.Type = ui.InputType(a.Autocomplete); a.Type {
+	case ui.InputEmail, ui.InputTel, ui.InputURL:
+	default:
+		a.Type = ui.InputText
+	}
+	n.Attributes = a
+	return n
 }
 
 func inputType(n ui.Node) ui.InputType {

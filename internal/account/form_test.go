@@ -125,6 +125,7 @@ func TestNodesFindTheirPlace(t *testing.T) {
 		}},
 		"the first step of a sign-up":  {{"(csrf_token)", "traits.email", "method=profile!"}},
 		"the second step of a sign-up": {{"(csrf_token)", "(traits.email)", "method=code!", "screen=previous"}},
+		"a mistake on the second step": {{"(csrf_token)", "(traits.name)", "traits.email", "method=code!", "screen=previous"}},
 		"settings": {
 			{"(csrf_token)", "traits.email", "method=profile!"},
 			{"(csrf_token)", "password", "method=password!"},

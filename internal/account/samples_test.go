@@ -17,6 +17,12 @@ func field(g ui.Group, name string, t ui.InputType) ui.Node {
 	return ui.Input{Name: name, Type: t, Required: true}.Node(g).Labelled(label(name))
 }
 
+// faulty is a node with something wrong about it.
+func faulty(n ui.Node) ui.Node {
+	n.Messages = append(n.Messages, ui.New(ui.ValidationEmail, "value", "x"))
+	return n
+}
+
 func login() ui.Nodes {
 	return ui.Nodes{
 		ui.Submit(ui.OIDC, "provider", "acme", ui.New(ui.LoginWithProvider, "provider", "Acme", "provider_id", "acme")),
@@ -77,6 +83,11 @@ func samples() map[string]sample {
 		}}},
 		"the second step of a sign-up": {flow.Registration, ui.Container{Nodes: ui.Nodes{
 			ui.CSRFToken("token"), ui.Hidden(ui.Default, "traits.email", "a@example.org"),
+			ui.Submit(ui.Code, "method", "code", ui.New(ui.RegistrationSendCode)),
+			ui.Submit(ui.Profile, "screen", "previous", ui.New(ui.RegistrationBack)),
+		}}},
+		"a mistake on the second step": {flow.Registration, ui.Container{Nodes: ui.Nodes{
+			ui.CSRFToken("token"), faulty(ui.Hidden(ui.Default, "traits.email", "a@example")), ui.Hidden(ui.Default, "traits.name", "Ann"),
 			ui.Submit(ui.Code, "method", "code", ui.New(ui.RegistrationSendCode)),
 			ui.Submit(ui.Profile, "screen", "previous", ui.New(ui.RegistrationBack)),
 		}}},

@@ -112,11 +112,11 @@ func (f *Flow) shows(s *Step) bool {
 }
 
 // hideTraits turns the traits of a form into hidden fields: they travel along on
-// later screens. A trait with a message stays visible, so that it can be mended.
+// later screens, also with a message.
 func hideTraits(nodes ui.Nodes) {
 	for i, n := range nodes {
 		in, ok := n.Attributes.(ui.Input)
-		if !ok || len(n.Messages) > 0 || !strings.HasPrefix(in.Name, "traits.") {
+		if !ok || !strings.HasPrefix(in.Name, "traits.") {
 			continue
 		}
 		in.Type = ui.InputHidden

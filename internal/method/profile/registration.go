@@ -18,8 +18,12 @@ const (
 	screenCredentials = "credential-selection" // on to the ways to sign in
 )
 
+// backMethod is how older pages ask for the screen before.
+const backMethod = "profile:back"
+
 // input is a submitted profile; the traits come beside it.
 type input struct {
+	Method string `json:"method"`
 	Screen string `json:"screen"`
 }
 
@@ -34,7 +38,7 @@ func registration() *flow.Step {
 	return flow.Of(flow.Typed[input]{
 		Spec: flow.Spec{
 			Kind: flow.Registration, Method: "profile", Group: ui.Profile,
-			Triggers:    []string{"screen"},
+			Answers:     answers,
 			Traits:      true,
 			FirstScreen: true,
 			Companion:   true,
@@ -44,6 +48,13 @@ func registration() *flow.Step {
 		Render: render,
 		Submit: submit,
 	})
+}
+
+// answers takes whatever names a screen, whichever method it names besides: the way
+// back from a code does.
+func answers(_ *flow.Flow, field func(string) string) bool {
+	method := field("method")
+	return method == "profile" || method == backMethod || field("screen") != ""
 }
 
 // render gives the button that leads on from the traits, or back to them.
@@ -61,6 +72,9 @@ func render(_ context.Context, v flow.View) (ui.Nodes, error) {
 // submit goes to the screen that was asked for. The traits have been found valid.
 func submit(_ context.Context, _ *flow.Exec, in input) (flow.Result, error) {
 	none := ""
+	if in.Method == backMethod && in.Screen == "" {
+		in.Screen = screenPrevious
+	}
 	switch in.Screen {
 	case screenPrevious:
 		return flow.Await{State: flow.ChooseMethod, Screen: true, Stage: flow.Profile, Active: &none, Quiet: true}, nil

@@ -88,6 +88,8 @@ func (a admin) identities() {
 	a.do("importIdentities", "POST", "/identities:import", fields{"traits": fields{"email": "ann@cardea.test"}}, 200)
 	a.do("importIdentities", "POST", "/identities:import?report=none", nil, 400)
 
+	a.do("unlockIdentity", "POST", "/identities/"+id+"/unlock", nil, 204)
+	a.do("unlockIdentity", "POST", "/identities/"+nobody+"/unlock", nil, 404)
 	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/totp", nil, 204)
 	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/totp", nil, 404)
 	a.do("deleteIdentityCredentials", "DELETE", "/identities/"+id+"/credentials/oidc", nil, 400)

@@ -85,7 +85,7 @@ func identityCommands(env Env) []*cobra.Command {
 		g.AddCommand(inVerb)
 		all = append(all, g)
 	}
-	ours.AddCommand(exportIdentities(env))
+	ours.AddCommand(exportIdentities(env), unlockIdentity(env))
 	return all
 }
 
@@ -183,31 +183,40 @@ func getIdentity(env Env) *cobra.Command {
 }
 
 func deleteIdentity(env Env) *cobra.Command {
+	return eachIdentity(env, "identity ID…", "Delete identities with their sessions and credentials, for good", "Deleting", http.MethodDelete, "")
+}
+
+func unlockIdentity(env Env) *cobra.Command {
+	return eachIdentity(env, "unlock ID…", "Forget the wrong guesses about identities, so that their owners can sign in again", "Unlocking", http.MethodPost, "/unlock")
+}
+
+// eachIdentity is a command that does one thing to every identity that is named.
+func eachIdentity(env Env, use, short, doing, method, below string) *cobra.Command {
 	var r remote
 	var o output
 	c := &cobra.Command{
-		Use: "identity ID…", Short: "Delete identities with their sessions and credentials, for good", Args: cobra.MinimumNArgs(1),
+		Use: use, Short: short, Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, ids []string) error {
 			a, err := r.client(env)
 			if err != nil {
 				return err
 			}
-			bar := newProgress(env.Err, "Deleting", len(ids))
-			deleted, failed := []string{}, []error(nil)
+			bar := newProgress(env.Err, doing, len(ids))
+			done, failed := []string{}, []error(nil)
 			for _, id := range ids {
-				if _, _, err := a.do(c.Context(), http.MethodDelete, "/admin/identities/"+url.PathEscape(id), nil, nil); err != nil {
+				if _, _, err := a.do(c.Context(), method, "/admin/identities/"+url.PathEscape(id)+below, nil, nil); err != nil {
 					failed = append(failed, fmt.Errorf("%s: %w", id, err))
 				} else {
-					deleted = append(deleted, id)
+					done = append(done, id)
 				}
 				bar.step()
 			}
 			bar.finish()
-			shown := result{columns: []string{"ID"}, names: deleted, value: deleted}
-			for _, id := range deleted {
+			shown := result{columns: []string{"ID"}, names: done, value: done}
+			for _, id := range done {
 				shown.rows = append(shown.rows, []string{id})
 			}
-			if len(deleted) == 0 {
+			if len(done) == 0 {
 				return errors.Join(failed...)
 			}
 			return errors.Join(append(failed, o.print(env.Out, shown))...)

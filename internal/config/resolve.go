@@ -37,6 +37,9 @@ func (r resolver) resolve() error {
 		return err
 	}
 	r.enumeration()
+	if err := r.proxies(); err != nil {
+		return err
+	}
 	r.assurance()
 	r.methods()
 	if err := r.providers(); err != nil {

@@ -1,5 +1,26 @@
 package config
 
+import (
+	"fmt"
+	"net/netip"
+)
+
+// proxies reads the networks of proxies whose word counts for where clients are.
+func (r resolver) proxies() error {
+	t := &r.Cardea.Throttle
+	for _, text := range t.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if a, err2 := netip.ParseAddr(text); err2 == nil {
+			p, err = a.Prefix(a.BitLen())
+		}
+		if err != nil {
+			return fmt.Errorf("cardea.throttle.trusted_proxies: %q is neither an address nor a network", text)
+		}
+		t.Proxies = append(t.Proxies, p.Masked())
+	}
+	return nil
+}
+
 // enumeration switches on what cardea.security.strict_enumeration includes, so that
 // journeys ask for the one setting that they are about.
 func (r resolver) enumeration() {

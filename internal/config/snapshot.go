@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -309,6 +310,7 @@ type Cardea struct {
 	Admin         CardeaAdmin
 	Log           CardeaLog
 	Security      CardeaSecurity
+	Throttle      CardeaThrottle
 	WebAuthn      CardeaWebAuthn
 	Assurance     CardeaAssurance
 	Federation    CardeaFederation
@@ -404,6 +406,20 @@ type CardeaSecurity struct {
 		Window time.Duration
 	}
 }
+
+// CardeaThrottle bounds how often secrets may be guessed. The budgets are those of an
+// identifier, of an account on a known device, of an address of the network, of that
+// about one identifier, and of codes that were sent to an address.
+type CardeaThrottle struct {
+	Enabled                               bool
+	TrustedProxies                        []string       // their networks, as they are written; nil when nothing is said
+	Proxies                               []netip.Prefix `mapstructure:"-"` // the same, read
+	Account, Device, Network, Pair, Codes Budget
+	FirstWait, LongestWait, Window        time.Duration
+}
+
+// Budget is how many guesses there are: Free at once, Stop in all; 0 for any number.
+type Budget struct{ Free, Stop int }
 
 // CardeaWebAuthn says which authenticators new keys may be made with.
 type CardeaWebAuthn struct {

@@ -38,6 +38,7 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if a := r.comeIn(ctx, &proof, link); a != nil {
 		return a
 	}
+	r.knows(proof.Identity)
 	proved(proof.Identity, proof.Effects.Verified, r.now)
 	s, token := r.signIn(proof.Identity, proof.Method, proof.Fresh)
 	waits := link != nil && r.attach(link, &proof, s, wants)
@@ -252,6 +253,7 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 		r.flow.State = result.State
 	}
 	i := result.Identity
+	r.knows(i)
 	hooks := r.after(Registration, step.Method)
 	to, err := r.ReturnTo(r.flow.ReturnTo, r.defaultReturn(Registration, step.Method))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"cardea/internal/clock"
+	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/identity/schema"
 	"cardea/internal/oauth2"
@@ -33,6 +34,9 @@ type Engine struct {
 	kinds     map[Kind]*kind
 	steps     map[Kind][]*Step
 	floor     time.Duration
+	desk      *gate.Desk
+	flood     *gate.Flood
+	watch     Watch
 }
 
 // Options are the parts an engine is made of; all are needed.
@@ -50,11 +54,24 @@ type Options struct {
 	// Floor is how long a sign-in that failed takes at least, so that what is
 	// wrong with an account cannot be told from the time.
 	Floor time.Duration
+	// Watch hears of guesses; nil when nobody does.
+	Watch Watch
 }
+
+// A client's address may have so many wrong guesses at once, and then one more each
+// time, before it is not even asked what it wants.
+const (
+	floodBurst = 300
+	floodEvery = 100 * time.Millisecond
+)
 
 // New builds an engine.
 func New(o Options) *Engine {
-	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor}
+	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor,
+		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch}
+	if e.watch == nil {
+		e.watch = func(string, gate.Scope) {}
+	}
 	for _, s := range o.Steps {
 		e.steps[s.Kind] = append(e.steps[s.Kind], s)
 	}

@@ -33,6 +33,7 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	case away != nil:
 		return r.replace(ctx, away.message(), away.refusal(r))
 	}
+	r.knows(i)
 	before := *r.flow
 	r.Session = nil // a recovery never renews a session that the browser brought
 	s, token := r.signIn(i, result.Method, false)
@@ -87,6 +88,9 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 		}
 		return tx.UpdateFlow(r.flow)
 	})
+	if err == nil {
+		err = r.LetIn(ctx, r.Setup, i)
+	}
 	if err != nil {
 		return r.forward(ctx, err)
 	}

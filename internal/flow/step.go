@@ -65,9 +65,9 @@ type Spec struct {
 	// Answers decides whether a submission is meant for the step, in place of
 	// Method and Triggers. It sees the flow and the text of any field.
 	Answers func(f *Flow, field func(string) string) bool
-	// Guess is the field with which a secret of whoever is signed in can be guessed;
-	// "" for none. Wrong guesses are counted for the account.
-	Guess string
+	// Guess is how a submission guesses at a secret; nil for steps with which nobody
+	// can guess their way to a session.
+	Guess *Guess
 	// Link is the query parameter with which links in mails lead to the step. Such
 	// a link is opened by a page, whoever began the flow.
 	Link string
@@ -333,6 +333,8 @@ type Rejected struct {
 	Fields []FieldMessage
 	Soft   bool
 	Over   bool // also the success of an earlier submission leaves the form
+	// Unjudged rejections found nothing out: no guess was compared with anything.
+	Unjudged bool
 	// Stage is the screen to show from now on, with Method alone; "" keeps it.
 	Stage  Stage
 	Method string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -35,7 +36,7 @@ type Store interface {
 	CreateError(ctx context.Context, id uuid.UUID, p *problem.Error, now time.Time) error
 	ExchangeStore
 	OrganizationStore
-	Guesses
+	gate.Ledger
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)

@@ -106,12 +106,15 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 	if r.opened {
 		submit = step.open
 	}
-	result, err := r.guess(ctx, step, body, func() (Result, error) {
+	result, refused, err := r.guess(ctx, x, step, tree, func(ctx context.Context, x *Exec, tree map[string]any) (Result, error) {
 		ctx, span := trace.Start(ctx, "step "+step.Method)
 		result, err := submit(ctx, x, tree)
 		span.Done(err)
 		return result, err
 	})
+	if refused != nil {
+		return refused
+	}
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"io"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -34,6 +35,9 @@ type Visit struct {
 	Read   func() (*payload.Body, error) // reads the body, at most once
 	CSRF   *CSRF
 	Device session.Device
+	// Source is the part of the network that the client is in, as far as that can be
+	// trusted; the zero Prefix for unknown.
+	Source netip.Prefix
 
 	Session *session.Session // the active session, nil for nobody
 	Token   string           // the session token that was presented, "" for none
@@ -89,6 +93,7 @@ func (v *Visit) looksLikeBrowser() string {
 // (a fresh one-time pad each time), so that compression cannot leak it.
 type CSRF struct {
 	real    []byte // 32 bytes; nil when there is no cookie and none was made
+	device  []byte // how the token begins from now on; nil as before
 	rotated bool
 
 	HasCookies bool // a Cookie header was there
@@ -107,12 +112,22 @@ func (c *CSRF) Real() []byte { return c.real }
 // Changed says that the cookie has to be written.
 func (c *CSRF) Changed() bool { return c.rotated }
 
-// Rotate makes a new token, at most once per request.
+// Rotate makes a new token, at most once per request. What names the browser stays.
 func (c *CSRF) Rotate(rand io.Reader) {
-	if !c.rotated {
-		c.real, c.rotated = secret.NewCSRF(rand), true
+	if c.rotated {
+		return
 	}
+	fresh := secret.NewCSRF(rand)
+	if c.device != nil {
+		copy(fresh, c.device)
+	} else if len(c.real) == len(fresh) {
+		copy(fresh, c.real[:deviceName+deviceProof])
+	}
+	c.real, c.rotated = fresh, true
 }
+
+// Name gives the browser another name, which the next token begins with.
+func (c *CSRF) Name(device []byte) { c.device = device }
 
 // Masked is the token as a form carries it; "" when there is no token.
 func (c *CSRF) Masked(rand io.Reader) string {
@@ -139,6 +154,8 @@ func (c *CSRF) Hash() []byte {
 	sum := sha256.Sum256(c.real)
 	return sum[:]
 }
+
+func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 // Owns says whether the request's cookie is the one a flow was bound to.
 func (c *CSRF) Owns(hash []byte) bool {

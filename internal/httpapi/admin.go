@@ -64,6 +64,7 @@ func (s *Server) identityTable() []entry {
 		{"PATCH", "/admin/identities/{id}", "patchIdentity", s.patchIdentity},
 		{"DELETE", "/admin/identities/{id}", "deleteIdentity", s.deleteIdentity},
 		{"DELETE", "/admin/identities/{id}/credentials/{type}", "deleteIdentityCredentials", s.deleteCredential},
+		{"POST", "/admin/identities/{id}/unlock", "unlockIdentity", s.unlockIdentity},
 		{"GET", exportPath, "exportIdentities", s.exportIdentities},
 		{"POST", importPath, "importIdentities", s.importIdentities},
 		{"POST", "/admin/test-login-flows", "createTestLoginFlow", s.startTrial},

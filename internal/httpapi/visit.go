@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cardea/internal/flow"
+	"cardea/internal/gate"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -102,6 +103,7 @@ func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
 		URL: requestURL(r), Query: r.URL.Query(),
 		CSRF:    csrfOf(r, set),
 		Device:  device(r),
+		Source:  source(r, set),
 		Session: c.session, Token: c.token,
 		Get: r.Method == http.MethodGet, Method: r.Method, Continuity: continuityOf(r),
 		Origin: r.Header.Get("Origin"), Language: languageOf(r),
@@ -188,6 +190,22 @@ func device(r *http.Request) session.Device {
 	}
 	location := cut(strings.Join(place, ", "))
 	return session.Device{IPAddress: &ip, UserAgent: &agent, Location: &location}
+}
+
+// source is where a request comes from, for counting. Headers count only when they
+// come from a trusted proxy. A proxy that nobody has told us of, which has to be on a
+// private network, stands for all of its clients, so it is not counted as one.
+func source(r *http.Request, set *compiled) netip.Prefix {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	throttle, chain := &set.Cardea.Throttle, r.Header["X-Forwarded-For"]
+	inside := peer.Addr().Unmap().IsPrivate() || peer.Addr().Unmap().IsLoopback()
+	if throttle.TrustedProxies == nil && inside && len(chain) > 0 {
+		return netip.Prefix{}
+	}
+	return gate.Source(gate.ClientOf(peer.Addr(), chain, throttle.Proxies))
 }
 
 func clientIP(r *http.Request) string {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"cardea/internal/problem"
 )
@@ -79,7 +81,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Error) {
 	h.Set("Content-Type", jsonErrorType)
 	h["Ory-Error-Id"] = []string{string(p.ID)}
 	if p.Status == 429 || p.Status == 503 {
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", strconv.Itoa(max(1, int(p.RetryAfter/time.Second))))
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(raw, '\n'))

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 )
 
 // ID is the machine-readable name of an error, the contract of section 7.3 of
@@ -35,6 +36,7 @@ const (
 	IdentityDisabled            ID = "identity_disabled"
 	InvalidConfiguration        ID = "invalid_configuration"
 	Upstream                    ID = "upstream_error"
+	TooManyAttempts             ID = "too_many_attempts" // our own
 )
 
 // Error is one problem. The zero value is not useful; use the constructors.
@@ -46,6 +48,8 @@ type Error struct {
 	Reason  string         // public explanation for a human; may be empty
 	Details map[string]any // public facts of this occurrence; may be nil
 	Top     map[string]any // keys beside "error" in the envelope; may be nil
+	// RetryAfter is when it is worth trying again; 0 for soon.
+	RetryAfter time.Duration
 
 	cause error
 }
@@ -76,6 +80,13 @@ func (e *Error) With(cause error) *Error {
 func (e *Error) Named(id ID) *Error {
 	c := e.clone()
 	c.ID = id
+	return c
+}
+
+// After returns a copy that says when it is worth trying again, in full seconds.
+func (e *Error) After(d time.Duration) *Error {
+	c := e.clone()
+	c.RetryAfter = d
 	return c
 }
 

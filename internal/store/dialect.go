@@ -36,6 +36,8 @@ type dialect struct {
 	// insertNew ends an INSERT that leaves rows with taken keys out, or, where that
 	// cannot be said, nothing: then the statement fails as unique tells, alone.
 	insertNew string
+	// guesses ends the INSERT that counts guesses: see takeReturning and takeLocked.
+	guesses string
 	// insertOver ends an INSERT for which rows with taken keys are as good as new.
 	insertOver string
 	// lockRow ends a SELECT whose row is about to be changed; lockFree one that leaves

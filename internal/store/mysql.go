@@ -27,6 +27,7 @@ func mysqlDialect() *dialect {
 		jsonText:       func(column string) string { return "CONVERT(" + column + " USING utf8mb4)" },
 		jsonRows:       mysqlJSONRows,
 		insertOver:     " ON DUPLICATE KEY UPDATE tenant = tenant",
+		guesses:        " ON DUPLICATE KEY UPDATE tenant = tenant",
 		lockRow:        " FOR UPDATE",
 		lockFree:       " FOR UPDATE SKIP LOCKED",
 		some:           func(_, _, condition string) string { return condition + " LIMIT ?" },

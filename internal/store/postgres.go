@@ -31,6 +31,7 @@ func postgresDialect() *dialect {
 		insertOver: " ON CONFLICT DO NOTHING",
 		lockRow:    " FOR UPDATE",
 		lockFree:   " FOR UPDATE SKIP LOCKED",
+		guesses:    guessCounts,
 		some:       someByKey,
 		returning:  true,
 		unique:     func(err error) bool { return sqlState(err) == "23505" },

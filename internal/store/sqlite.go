@@ -26,6 +26,7 @@ func sqliteDialect() *dialect {
 		jsonRows:   sqliteJSONRows,
 		insertNew:  " ON CONFLICT DO NOTHING",
 		insertOver: " ON CONFLICT DO NOTHING",
+		guesses:    guessCounts,
 		some:       someByKey,
 		returning:  true,
 		unwaited:   true,

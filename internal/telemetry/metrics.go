@@ -26,6 +26,7 @@ type Metrics struct {
 
 	errands *prometheus.CounterVec
 	lost    prometheus.Counter
+	guesses *prometheus.CounterVec
 }
 
 // NewMetrics starts with what the runtime and the process tell.
@@ -60,8 +61,11 @@ func NewMetrics() *Metrics {
 			Name: "cardea_events_lost_total", Help: "Events of failures that could not be written.",
 		}),
 	}
+	m.guesses = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cardea_guesses_total", Help: "Guesses at secrets, by what they were counted for and outcome: right, wrong, refused (not looked at) or stopped (the last that was looked at).",
+	}, []string{"scope", "outcome"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.queued, m.attempts, m.delivery, m.errands, m.lost)
+		m.requests, m.seconds, m.queued, m.attempts, m.delivery, m.errands, m.lost, m.guesses)
 	m.registry.MustRegister(m.statuses)
 	for _, kind := range []string{"web_hook", "event"} {
 		for _, result := range []string{"delivered", "retried", "dead"} {
@@ -82,6 +86,9 @@ func (m *Metrics) Queued(template, channel string) {
 func (m *Metrics) Settled(template, channel, outcome string) {
 	m.attempts.WithLabelValues(template, channel, outcome).Inc()
 }
+
+// Guessed counts a guess at a secret. Both are words of a small vocabulary.
+func (m *Metrics) Guessed(scope, outcome string) { m.guesses.WithLabelValues(scope, outcome).Inc() }
 
 // Delivered observes how long a channel took for a message.
 func (m *Metrics) Delivered(channel string, seconds float64) {

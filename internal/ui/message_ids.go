@@ -181,6 +181,7 @@ const (
 	LoginIdentityDisabled         MessageID = 4010011
 	LoginTooManyGuesses           MessageID = 4019001 // too many wrong codes for a second factor; our own
 	LoginTooManySessions          MessageID = 4019002 // the operator bounds the sessions of an account; our own
+	TooManyAttempts               MessageID = 4019004 // too many wrong attempts, whoever made them; our own
 	RegistrationFailed            MessageID = 4040000 // unused
 	RegistrationFlowExpired       MessageID = 4040001
 	RegistrationDone              MessageID = 4040002 // unused

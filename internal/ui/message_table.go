@@ -207,6 +207,7 @@ var definitions = map[MessageID]definition{
 	LoginIdentityDisabled:         failure(),
 	LoginTooManyGuesses:           failure("retry_at", "retry_at_unix"),
 	LoginTooManySessions:          failure(),
+	TooManyAttempts:               failure("retry_at", "retry_at_unix"),
 	RegistrationFailed:            failure(),
 	RegistrationFlowExpired:       failure("expired_at", "expired_at_unix"),
 	RegistrationDone:              failure(),

@@ -51,6 +51,7 @@ func login(spec flow.Spec, usable func(*flow.Setup, *identity.Identity) bool) *f
 func firstFactor() *flow.Step {
 	return login(flow.Spec{
 		Enabled: passwordless,
+		Guess:   &flow.Guess{Field: "code", Secret: flow.SecretCode, About: loginAbout, Find: findLogin},
 		Accepts: func(f *flow.Flow) bool { return f.RequestedAAL != session.AAL2 },
 	}, func(s *flow.Setup, i *identity.Identity) bool {
 		return len(addressesOf(i)) > 0 || fallback(s)
@@ -61,9 +62,33 @@ func firstFactor() *flow.Step {
 func secondFactor() *flow.Step {
 	return login(flow.Spec{
 		Enabled: asSecondFactor,
-		Guess:   "code",
+		Guess:   &flow.Guess{Field: "code", Secret: flow.SecretFactor},
 		Accepts: func(f *flow.Flow) bool { return f.RequestedAAL == session.AAL2 },
 	}, func(_ *flow.Setup, i *identity.Identity) bool { return len(addressesOf(i)) > 0 })
+}
+
+// loginAbout is the identifier that a code is said to belong to; of whoever chooses
+// among their own addresses the one that it was sent to.
+func loginAbout(x *flow.Exec, in map[string]any) (string, error) {
+	if typed, _ := in["identifier"].(string); typed != "" {
+		return typed, nil
+	}
+	facts, err := factsOf[loginFacts](x.Flow.Facts[method])
+	return facts.Identifier, err
+}
+
+// findLogin finds the account as useLogin does.
+func findLogin(ctx context.Context, x *flow.Exec, about string) (*identity.Identity, error) {
+	facts, err := factsOf[loginFacts](x.Flow.Facts[method])
+	switch {
+	case err != nil:
+		return nil, err
+	case facts.Chooses && x.Session == nil, !facts.Chooses && about == "":
+		return nil, problem.ErrNotFound
+	case facts.Chooses:
+		return &identity.Identity{ID: x.Session.IdentityID}, nil
+	}
+	return accountOf(ctx, x, about)
 }
 
 // choosing says whether the flow is about somebody who chooses among addresses.
@@ -241,7 +266,7 @@ func useLogin(ctx context.Context, x *flow.Exec, facts loginFacts, in loginInput
 	case err != nil:
 		return nil, err
 	case outcome == flow.UsedBefore, outcome == flow.TooOften:
-		return flow.Deny(refusal(outcome)), nil
+		return flow.Rejected{Form: []ui.Message{refusal(outcome)}, Unjudged: true}, nil
 	case outcome != flow.Right, meant.Identity == uuid.Nil, meant.Identity != i.ID, !slices.Contains(reached(x.Setup, i), meant.Address):
 		return flow.Deny(ui.New(ui.LoginCodeInvalid)), nil
 	}

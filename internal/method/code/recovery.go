@@ -1,6 +1,7 @@
 package code
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -46,12 +47,25 @@ func recovery() *flow.Step {
 			Accepts: func(f *flow.Flow) bool { return f.Active == method },
 			Answers: answersRecovery,
 			Retyped: []string{"email", "recovery_address"},
+			Guess:   &flow.Guess{Field: "code", Secret: flow.SecretCode, About: recoveryAbout, Find: findRecovery},
 		},
 		Prepare: prepareRecovery,
 		Render:  renderRecovery,
 		Submit:  submitRecovery,
 		Send:    handOut,
 	})
+}
+
+// recoveryAbout is the address that a code was sent to; "" for one that an operator
+// handed out.
+func recoveryAbout(x *flow.Exec, _ map[string]any) (string, error) {
+	facts, err := factsOf[recoveryFacts](x.Flow.Facts[method])
+	return cmp.Or(facts.Confirm, facts.Selected, facts.Address), err
+}
+
+// findRecovery finds the account that an address wins back.
+func findRecovery(ctx context.Context, x *flow.Exec, about string) (*identity.Identity, error) {
+	return x.Store.IdentityByRecoveryAddress(ctx, channelOf(about), identity.NormalizeIdentifier(about))
 }
 
 // answersRecovery takes every submission once the recovery is under way.

@@ -32,10 +32,19 @@ func registration() *flow.Step {
 			Kind: flow.Registration, Method: method, Group: ui.Code,
 			Traits:  true,
 			Enabled: passwordless,
+			Guess:   &flow.Guess{Field: "code", Secret: flow.SecretCode, About: registrationAbout},
 		},
 		Render: renderRegistration,
 		Submit: submitRegistration,
 	})
+}
+
+// registrationAbout is the first address that codes are sent to.
+func registrationAbout(x *flow.Exec, _ map[string]any) (string, error) {
+	if x.Derived == nil || len(x.Derived.CodeAddresses) == 0 {
+		return "", nil
+	}
+	return x.Derived.CodeAddresses[0].Value, nil
 }
 
 func renderRegistration(_ context.Context, v flow.View) (ui.Nodes, error) {
@@ -97,7 +106,7 @@ func useRegistration(ctx context.Context, x *flow.Exec, code string) (flow.Resul
 	case err != nil:
 		return nil, err
 	case outcome == flow.UsedBefore, outcome == flow.TooOften:
-		return flow.Deny(refusal(outcome)), nil
+		return flow.Rejected{Form: []ui.Message{refusal(outcome)}, Unjudged: true}, nil
 	case outcome != flow.Right, !slices.Contains(x.Derived.CodeAddresses, meant.Address):
 		return flow.Deny(ui.New(ui.RegistrationCodeInvalid)), nil
 	}

@@ -64,10 +64,22 @@ func proof() *flow.Step {
 			CSRF:    flow.CSRFRule{Exempt: "the code itself shows that the mailbox was read; nothing of the browser's is used or changed"},
 			Enabled: enabled,
 			Answers: func(_ *flow.Flow, field func(string) string) bool { return field("code") != "" },
+			Guess:   &flow.Guess{Field: "code", Secret: flow.SecretCode, About: verificationAbout, Find: findVerification},
 		},
 		Submit: submitProof,
 		Open:   openProof,
 	})
+}
+
+// verificationAbout is the address that a code was sent to.
+func verificationAbout(x *flow.Exec, _ map[string]any) (string, error) {
+	facts, err := factsOf[verificationFacts](x.Flow.Facts[method])
+	return facts.Address, err
+}
+
+// findVerification finds the account that an address belongs to.
+func findVerification(ctx context.Context, x *flow.Exec, about string) (*identity.Identity, error) {
+	return x.Store.IdentityByVerifiableAddress(ctx, channelOf(about), identity.NormalizeIdentifier(about))
 }
 
 func renderVerification(_ context.Context, v flow.View) (ui.Nodes, error) {

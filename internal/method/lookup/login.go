@@ -27,7 +27,7 @@ func login() *flow.Step {
 			Kind: flow.Login, Method: method, Group: ui.LookupSecret,
 			Needs:    flow.NeedSession,
 			Required: []string{"lookup_secret"},
-			Guess:    "lookup_secret",
+			Guess:    &flow.Guess{Field: "lookup_secret", Secret: flow.SecretFactor},
 			Enabled:  enabled,
 			Accepts:  (*flow.Flow).AsksSecondFactor,
 		},

@@ -35,6 +35,7 @@ func (m Method) login() *flow.Step {
 			Aliases:  map[string]string{"password_identifier": "identifier"},
 			Echo:     []string{"identifier"},
 			Enabled:  enabled,
+			Guess:    &flow.Guess{Field: "password", Secret: flow.SecretPassword, About: loginAbout, Find: findLogin},
 			Accepts:  func(f *flow.Flow) bool { return f.RequestedAAL != session.AAL2 },
 		},
 		Prepare: prepareLogin,
@@ -92,10 +93,21 @@ func renderLogin(_ context.Context, v flow.View) (ui.Nodes, error) {
 	), nil
 }
 
+// loginAbout is the identifier as it was typed.
+func loginAbout(_ *flow.Exec, in map[string]any) (string, error) {
+	identifier, _ := in["identifier"].(string)
+	return identifier, nil
+}
+
+// findLogin finds the account that somebody says to be.
+func findLogin(ctx context.Context, x *flow.Exec, identifier string) (*identity.Identity, error) {
+	return x.Store.IdentityByIdentifier(ctx, identity.Password, identifier, identity.NormalizeIdentifier(identifier))
+}
+
 // submitLogin compares the password. Every failure looks the same.
 func (m Method) submitLogin(ctx context.Context, x *flow.Exec, in loginInput) (flow.Result, error) {
 	hashing := m.Hashing(x.Setup.Snapshot)
-	i, err := x.Store.IdentityByIdentifier(ctx, identity.Password, in.Identifier, identity.NormalizeIdentifier(in.Identifier))
+	i, err := findLogin(ctx, x, in.Identifier)
 	switch {
 	case errors.Is(err, problem.ErrNotFound):
 		return wrong(), failed(hashing.Dummy(ctx, in.Password))

@@ -29,7 +29,7 @@ func login() *flow.Step {
 			Kind: flow.Login, Method: method, Group: ui.TOTP,
 			Needs:    flow.NeedSession,
 			Required: []string{"totp_code"},
-			Guess:    "totp_code",
+			Guess:    &flow.Guess{Field: "totp_code", Secret: flow.SecretFactor},
 			Enabled:  enabled,
 			Accepts:  (*flow.Flow).AsksSecondFactor,
 		},

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,26 +31,6 @@ func (c *Case) put(o store.OneTime) {
 }
 
 var oneTimeTests = []test{
-	{"guesses are counted until there were too many, and forgotten with time", func(c *Case) {
-		guess := func(subject string, at time.Time) bool {
-			ok, until, err := c.Guess(c.Context(), purpose, subject, 3, at, time.Minute)
-			c.ok(err)
-			if !ok {
-				same(c, "until", c.now().Add(time.Minute).UTC(), until.UTC())
-			}
-			return ok
-		}
-		for n, want := range []bool{true, true, true, false, false} {
-			same(c, "guess "+strconv.Itoa(n), want, guess("ann", c.now()))
-		}
-		same(c, "about somebody else", true, guess("bob", c.now()))
-		same(c, "just before the end", false, guess("ann", c.now().Add(time.Minute-time.Microsecond)))
-		same(c, "at the end", true, guess("ann", c.now().Add(time.Minute)))
-		c.ok(c.ForgetGuesses(c.Context(), purpose, "bob"))
-		for range 3 {
-			same(c, "after a right one", true, guess("bob", c.now()))
-		}
-	}},
 	{"what is taken in a transaction works once, and what came later can be dropped", func(c *Case) {
 		for _, key := range []string{"a", "b"} {
 			c.put(store.OneTime{Subject: "ann", Key: []byte(key)})
@@ -76,21 +55,6 @@ var oneTimeTests = []test{
 		drop(c.now())
 		_, err = c.PeekOneTime(c.Context(), purpose, "ann", []byte("b"), c.now())
 		c.missing(err)
-	}},
-	{"of parallel guesses as many count as are allowed", func(c *Case) {
-		var allowed atomic.Int64
-		var wg sync.WaitGroup
-		for range 120 {
-			wg.Go(func() {
-				ok, _, err := c.Guess(c.Context(), purpose, "ann", 7, c.now(), time.Minute)
-				c.ok(err)
-				if ok {
-					allowed.Add(1)
-				}
-			})
-		}
-		wg.Wait()
-		same(c, "allowed", int64(7), allowed.Load())
 	}},
 	{"a secret works once", func(c *Case) {
 		c.put(store.OneTime{Key: []byte("k"), Payload: []byte("p")})

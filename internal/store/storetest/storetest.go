@@ -57,6 +57,7 @@ func Run(t *testing.T, open Open) {
 		{"limits of sessions", roomTests},
 		{"flows", flowTests},
 		{"one-time things", oneTimeTests},
+		{"guesses", guessTests},
 		{"journeys", journeyTests},
 		{"messages", messageTests},
 		{"errands", errandTests},

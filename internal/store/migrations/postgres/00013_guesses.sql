@@ -1,0 +1,21 @@
+-- +goose Up
+
+-- Guesses at secrets, by what they are counted for: a keyed hash, as is about, which
+-- several share that are forgotten together. Times are microseconds; the last four
+-- columns are the rule under which the last one was counted.
+CREATE TABLE guesses (
+    tenant     BIGINT NOT NULL,
+    subject    BYTEA   NOT NULL,
+    about      BYTEA   NOT NULL,
+    taken      BIGINT NOT NULL,
+    wait       BIGINT NOT NULL,
+    counted_at BIGINT NOT NULL,
+    ends_at    BIGINT NOT NULL,
+    free       BIGINT NOT NULL,
+    stop       BIGINT NOT NULL,
+    first_wait BIGINT NOT NULL,
+    max_wait   BIGINT NOT NULL,
+    PRIMARY KEY (tenant, subject)
+);
+CREATE INDEX guesses_about ON guesses (tenant, about);
+CREATE INDEX guesses_end ON guesses (ends_at);

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -155,12 +156,17 @@ func endpoints() []endpoint {
 			}
 			return 200
 		}},
+		{"take the data along", get("/self-service/account"), asked(200, 403, bySettings)},
 		{"step up in a page's script", get("/self-service/login/browser?aal=aal2"), func(_ world, p person) int {
 			if p.level == 2 {
 				return 400
 			}
 			return 200
 		}},
+		// The last one: there is nobody afterwards.
+		{"leave", func(h *oracleHouse, p *peopled) *httptest.ResponseRecorder {
+			return h.do("DELETE", "/self-service/account", p.token, nil)
+		}, asked(204, 403, bySettings)},
 	}
 }
 
@@ -315,6 +321,11 @@ func worlds(whoami, settings string) []world {
 }
 
 func TestNobodyBelowTheLevelGetsInAndNobodyElseIsKeptOut(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := strings.Join(strings.Fields(string(raw)), " ")
 	for _, required := range [][2]string{{"aal1", "highest_available"}, {"highest_available", "aal1"}} {
 		t.Run("whoami "+required[0], func(t *testing.T) {
 			t.Parallel()
@@ -330,6 +341,10 @@ func TestNobodyBelowTheLevelGetsInAndNobodyElseIsKeptOut(t *testing.T) {
 				}
 			}
 			t.Logf("%d combinations", combinations)
+			both := 2 * combinations
+			if want := fmt.Sprintf("**%d,%03d combinations**", both/1000, both%1000); !strings.Contains(documented, want) {
+				t.Errorf("docs/security.md does not say %s", want)
+			}
 		})
 	}
 }
@@ -339,7 +354,8 @@ func newOracleHouse(t *testing.T) *oracleHouse {
 	const rp = `{rp: {id: cardea.test, display_name: Cardea, origins: ["https://www.cardea.test"]}`
 	a, _ := start(t, nil, Options{Migrate: true, Clock: clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))},
 		"dsn: memory\nselfservice: {methods: {password: {config: {haveibeenpwned_enabled: false}}, lookup_secret: {enabled: true}, "+
-			"webauthn: {enabled: true, config: "+rp+", passwordless: false}}, passkey: {enabled: true, config: "+rp+"}}}}")
+			"webauthn: {enabled: true, config: "+rp+", passwordless: false}}, passkey: {enabled: true, config: "+rp+"}}}}",
+		"cardea: {account: {allow_export: true, allow_deletion: true}}")
 	return &oracleHouse{T: t, app: a, rows: a.db.Tenant(store.DefaultTenant), clock: a.clock.(*clock.Fake), org: uuid.New()}
 }
 

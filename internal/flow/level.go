@@ -33,7 +33,7 @@ func requireLevelToSubmit(ctx context.Context, r *run) *Answer {
 }
 
 func (r *run) requireLevel(ctx context.Context, back string) *Answer {
-	enough, err := r.meets(ctx, r.requirement(r.SelfService.Flows.ByKind(string(Settings)).RequiredAAL, ""))
+	enough, err := r.meets(ctx, r.OwnAccount())
 	switch {
 	case err != nil:
 		return r.forward(ctx, err)
@@ -94,6 +94,12 @@ func (s *Setup) requirement(level, client string) session.Requirement {
 // WhoAmI is what a session has to meet to be told whose it is.
 func (s *Setup) WhoAmI() session.Requirement {
 	return s.requirement(s.Session.WhoAmI.RequiredAAL, "")
+}
+
+// OwnAccount is what a session has to meet for what people may do with their account
+// beside the journeys: the same as for the settings.
+func (s *Setup) OwnAccount() session.Requirement {
+	return s.requirement(s.SelfService.Flows.Settings.RequiredAAL, "")
 }
 
 // policyOf reads who has to show two factors.

@@ -33,6 +33,22 @@ func (s *Server) checkLevel(ctx context.Context, set *compiled, own *session.Ses
 	return flow.SecondFactorNeeded(set.StepUpURL())
 }
 
+// checkOwnAccount asks for a second factor when a session is below the level of the
+// settings. What the account can reach is counted, as it is there.
+func (s *Server) checkOwnAccount(ctx context.Context, set *compiled, own *session.Session) error {
+	if own.AAL == session.AAL2 {
+		return nil
+	}
+	counted, err := s.countLevel(ctx, set, own)
+	if err != nil {
+		return err
+	}
+	if wants := set.OwnAccount(); !wants.Met(own, own.Identity, counted, s.clock.Now()) {
+		return flow.SecondFactorNeeded(set.StepUpURL())
+	}
+	return nil
+}
+
 // countLevel counts what the account of a session can reach, and notes it if it is
 // not what was noted.
 func (s *Server) countLevel(ctx context.Context, set *compiled, own *session.Session) (string, error) {

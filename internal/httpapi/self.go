@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -32,14 +31,7 @@ func (s *Server) own(r *http.Request) (*compiled, *session.Session, error) {
 	if c.session == nil {
 		return nil, nil, nobodyToSignOut()
 	}
-	available := ""
-	if c.session.Identity != nil {
-		available = c.session.Identity.AvailableAAL
-	}
-	if !c.session.Satisfies(session.AAL(set.SelfService.Flows.Settings.RequiredAAL), available) {
-		return nil, nil, flow.SecondFactorNeeded(set.StepUpURL())
-	}
-	return set, c.session, nil
+	return set, c.session, s.checkOwnAccount(r.Context(), set, c.session)
 }
 
 // OwnSessions are the active sessions of whoever asks, that of the request first.

@@ -46,8 +46,14 @@ type parking struct {
 
 func newParking(t *testing.T) *parking {
 	t.Helper()
+	return parkingWith(t, parkedConfig)
+}
+
+// parkingWith is newParking with another configuration.
+func parkingWith(t *testing.T, config string) *parking {
+	t.Helper()
 	p := &parking{T: t, clock: clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
-	p.app, _ = start(t, nil, Options{Migrate: true, Clock: p.clock}, fmt.Sprintf(parkedConfig, base64.StdEncoding.EncodeToString([]byte(parkedSchema))))
+	p.app, _ = start(t, nil, Options{Migrate: true, Clock: p.clock}, fmt.Sprintf(config, base64.StdEncoding.EncodeToString([]byte(parkedSchema))))
 	for _, email := range []string{parkedBob, parkedAnn} {
 		w, made := p.send(p.app.Admin, "POST", "/admin/identities", "application/json", map[string]any{
 			"schema_id": "default", "traits": map[string]any{"email": email},

@@ -90,8 +90,13 @@ func TestWhatClientsAskForNeverBecomesALabel(t *testing.T) {
 	if i := strings.Index(strings.ToLower(text), "canary"); i >= 0 {
 		t.Errorf("a client has named a series: %.200s", text[max(0, i-100):])
 	}
-	if !strings.Contains(text, `endpoint="(none)"`) {
-		t.Error("what no route takes is not counted")
+	for _, want := range []string{
+		`http_requests_total{code="403",endpoint="(none)",method="delete"}`, `http_requests_total{code="404",endpoint="(none)",method="get"}`,
+		`http_requests_total{code="403",endpoint="(none)",method="other"}`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s is missing: what no route takes is not counted", want)
+		}
 	}
 	// Statuses of routes that were asked for the first time are new; paths are not.
 	if after := strings.Count(text, "\n"); after > before+120 {

@@ -152,25 +152,32 @@ func (s *Server) journeyed(w http.ResponseWriter, e *flow.Ending) {
 	}
 }
 
-// counting counts what no route takes. A mux leaves the pattern of such a request
-// empty; what it answers shows in the headers.
-func (s *Server) counting(mux http.Handler) http.HandlerFunc {
+// countUnrouted counts an answer to a request that reached no route.
+func (s *Server) countUnrouted() func(method, code string) {
 	if s.Watch == nil {
-		return mux.ServeHTTP
+		return func(string, string) {}
 	}
 	perMethod := map[string]func(string, float64){}
 	for _, m := range anyMethod {
 		perMethod[m] = s.Watch.Route(unrouted, strings.ToLower(m))
 	}
 	other := s.Watch.Route(unrouted, "other")
+	return func(method, code string) {
+		watch, known := perMethod[method]
+		if !known {
+			watch = other
+		}
+		watch(code, 0)
+	}
+}
+
+// counting counts what no route takes. A mux leaves the pattern of such a request
+// empty; what it answers shows in the headers.
+func counting(mux http.Handler, count func(method, code string)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		mux.ServeHTTP(w, r)
 		if r.Pattern != "" {
 			return
-		}
-		watch, known := perMethod[r.Method]
-		if !known {
-			watch = other
 		}
 		code := "404"
 		switch h := w.Header(); {
@@ -179,7 +186,7 @@ func (s *Server) counting(mux http.Handler) http.HandlerFunc {
 		case h.Get("Allow") != "":
 			code = "405"
 		}
-		watch(code, 0)
+		count(r.Method, code)
 	}
 }
 

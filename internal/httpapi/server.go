@@ -127,7 +127,8 @@ func (s *Server) Use(setup *flow.Setup) error {
 
 // Public serves the public port.
 func (s *Server) Public() http.Handler {
-	mux := s.counting(s.mux(public))
+	count := s.countUnrouted()
+	mux := counting(s.mux(public), count)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recovered(w, r)
 		set := s.compiled.Load()
@@ -141,6 +142,7 @@ func (s *Server) Public() http.Handler {
 		if class := classOf(r.URL.Path); class != classDisabled {
 			w.Header().Add("Vary", "Cookie")
 			if class == classNormal && !s.guardNormal(w, r, set) {
+				count(r.Method, "403")
 				return
 			}
 		}
@@ -150,7 +152,7 @@ func (s *Server) Public() http.Handler {
 
 // Admin serves the admin port: every path that does not name the prefix gets it.
 func (s *Server) Admin() http.Handler {
-	mux := s.counting(s.mux(admin))
+	mux := counting(s.mux(admin), s.countUnrouted())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recovered(w, r)
 		if r.Method == http.MethodGet {

@@ -90,7 +90,7 @@ func TestTooManySignInsAreTurnedAwayAndNobodyElseNotices(t *testing.T) {
 		growth      = 16 << 20 // bytes of resident memory between the first wave and the last
 		waves       = 3
 	)
-	s := start(t, options{BcryptCost: cost, Config: fmt.Sprintf("cardea: {hashing: {queue: %d}}", queue)})
+	s := start(t, options{BcryptCost: cost, Config: fmt.Sprintf("cardea: {hashing: {queue: %d}, throttle: {enabled: false}}", queue)})
 	const email = "ann@cardea.test"
 	admin := s.native()
 	admin.base = s.AdminURL

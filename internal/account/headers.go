@@ -12,8 +12,8 @@ import (
 )
 
 // secure gives a page its headers.
-func secure(h http.Header, set *flow.Setup) {
-	h.Set("Content-Security-Policy", policy(set, openings{}))
+func secure(h http.Header, policy string) {
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Cache-Control", "no-store")
 	// The origin stays visible to this server: with no-referrer browsers would
 	// send "Origin: null" with every form.
@@ -61,6 +61,25 @@ func policy(set *flow.Setup, w openings) string {
 		directives = append(directives, "form-action "+strings.Join(forms, " "))
 	}
 	return strings.Join(directives, "; ")
+}
+
+// policies are those of a configuration, by what they leave open.
+type policies struct {
+	set *flow.Setup
+	by  map[openings]string
+}
+
+// policy gives a policy that was made when the first page of a configuration was.
+func (p *Pages) policy(set *flow.Setup, w openings) string {
+	made := p.policies.Load()
+	if made == nil || made.set != set {
+		made = &policies{set: set, by: map[openings]string{}}
+		for _, w := range []openings{{}, {leaves: true}, {awaited: true}, {leaves: true, awaited: true}} {
+			made.by[w] = policy(set, w)
+		}
+		p.policies.Store(made)
+	}
+	return made.by[w]
 }
 
 // hasConnections says whether saying who one is can lead to a provider: that of an

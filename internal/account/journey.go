@@ -108,7 +108,7 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	if d.scripted {
 		view.Keys = v.asset(v.look.assets.keys)
 	}
-	v.Header().Set("Content-Security-Policy", policy(v.set, openings{leaves: d.leaves, awaited: f.Challenge != ""}))
+	v.Header().Set("Content-Security-Policy", p.policy(v.set, openings{leaves: d.leaves, awaited: f.Challenge != ""}))
 	if len(view.Forms) == 0 {
 		view.Nothing = v.words.Text("nothing")
 	}

@@ -3,6 +3,8 @@ package account
 import (
 	"cmp"
 	"encoding/json"
+	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -132,10 +134,13 @@ func (p *Pages) choose(v *visit) bool {
 	return false
 }
 
-// languageLink is a line of the language menu.
+// languageLink is a line of the language menu. Attributes are those of its link, all
+// of them at once: written one by one by the template, which escapes each, they made
+// up a third of the work for a page.
 type languageLink struct {
-	Href, Tag, Direction, Name string
-	Current                    bool
+	Attributes           template.HTMLAttr
+	Tag, Direction, Name string
+	Current              bool
 }
 
 // menu lists the languages there are; nil when there is only one.
@@ -144,15 +149,19 @@ func (v *visit) menu() []languageLink {
 	if len(all) < 2 {
 		return nil
 	}
+	query := maps.Clone(v.query)
+	query.Del(chooseParameter)
+	start := "?"
+	if rest := query.Encode(); rest != "" {
+		start += rest + "&"
+	}
+	start = template.HTMLEscapeString(start + chooseParameter + "=")
 	lines := make([]languageLink, len(all))
 	for i, l := range all {
-		query := url.Values{}
-		for name, values := range v.query {
-			query[name] = values
-		}
-		query.Set(chooseParameter, l.Tag.String())
+		tag, direction := l.Tag.String(), l.Direction() // letters, digits and dashes
 		lines[i] = languageLink{
-			Href: "?" + query.Encode(), Tag: l.Tag.String(), Direction: l.Direction(), Name: l.Name, Current: l.Tag == v.locale.Tag(),
+			Tag: tag, Direction: direction, Name: l.Name, Current: l.Tag == v.locale.Tag(),
+			Attributes: template.HTMLAttr(`href="` + start + tag + `" hreflang="` + tag + `" lang="` + tag + `" dir="` + direction + `" rel="nofollow"`),
 		}
 	}
 	return lines

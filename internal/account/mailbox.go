@@ -142,7 +142,7 @@ func (p *Pages) letter(v *visit, l Letter) error {
 
 // renderMail lets the page frame a letter, which other pages may not do.
 func (p *Pages) renderMail(v *visit, view mailboxPage) error {
-	v.Header().Set("Content-Security-Policy", policy(v.set, openings{})+"; frame-src 'self'")
+	v.Header().Set("Content-Security-Policy", p.policy(v.set, openings{})+"; frame-src 'self'")
 	return p.render(v, http.StatusOK, "mailbox", view)
 }
 

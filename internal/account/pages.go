@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"cardea/internal/config"
@@ -50,6 +51,8 @@ type Pages struct {
 	mailbox  Mailbox
 	files    fs.FS
 	look     atomic.Pointer[look]
+	policies atomic.Pointer[policies]
+	buffers  sync.Pool // of *bytes.Buffer, for pages in the making
 	log      *slog.Logger
 }
 
@@ -133,7 +136,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	v := &visit{ResponseWriter: w, request: r, set: set, look: now, query: r.URL.Query()}
 	v.listen()
-	secure(w.Header(), set)
+	secure(w.Header(), p.policy(set, openings{}))
 	if p.choose(v) {
 		return
 	}

@@ -149,8 +149,13 @@ type link struct {
 
 // render writes a whole page or nothing.
 func (p *Pages) render(v *visit, status int, name string, view any) error {
-	var b bytes.Buffer
-	if err := v.look.templates.pages[name].ExecuteTemplate(&b, "frame", view); err != nil {
+	b, _ := p.buffers.Get().(*bytes.Buffer)
+	if b == nil {
+		b = &bytes.Buffer{}
+	}
+	b.Reset()
+	defer p.buffers.Put(b)
+	if err := v.look.templates.pages[name].ExecuteTemplate(b, "frame", view); err != nil {
 		return fmt.Errorf("render the page %s: %w", name, err)
 	}
 	v.WriteHeader(status)

@@ -75,7 +75,7 @@ func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
 }
 
 // launch builds a server of configuration files.
-func launch(t *testing.T, log *said, o Options, paths ...string) *App {
+func launch(t testing.TB, log *said, o Options, paths ...string) *App {
 	t.Helper()
 	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: paths}) }
 	snapshot, err := load()
@@ -101,7 +101,7 @@ func another(t *testing.T, path string, o Options) *App {
 	return launch(t, nil, o, filepath.Join(filepath.Dir(path), "0.yml"), path)
 }
 
-func write(t *testing.T, path, text string) {
+func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -36,16 +36,16 @@ func (s *Server) Page(r *http.Request, k flow.Kind, id string) (*flow.Page, erro
 	return nil, problem.Unauthorized("Nobody is signed in.")
 }
 
-// Session is the session of the request, nil for nobody.
+// Session is the session of the request, nil for nobody. Pages only look at it.
 func (s *Server) Session(r *http.Request) (*session.Session, error) {
-	c, err := s.caller(r.Context(), r, s.compiled.Load())
+	c, err := s.known(r.Context(), r, s.compiled.Load())
 	return c.session, err
 }
 
 // LogoutURL is the address that signs the request's session out, "" for nobody.
 func (s *Server) LogoutURL(r *http.Request) (string, error) {
 	set := s.compiled.Load()
-	c, err := s.caller(r.Context(), r, set)
+	c, err := s.known(r.Context(), r, set)
 	if err != nil || c.session == nil {
 		return "", err
 	}

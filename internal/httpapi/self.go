@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -23,8 +24,13 @@ const ownSessions = 100
 // own finds the session of whoever asks. Errors are those of settings: 401 for
 // nobody, 403 for a level that is too low.
 func (s *Server) own(r *http.Request) (*compiled, *session.Session, error) {
+	return s.ownFrom(r, s.caller)
+}
+
+// ownFrom is own with a way to find who asks: known will do for those who only look.
+func (s *Server) ownFrom(r *http.Request, find func(context.Context, *http.Request, *compiled) (caller, error)) (*compiled, *session.Session, error) {
 	set := s.compiled.Load()
-	c, err := s.caller(r.Context(), r, set)
+	c, err := find(r.Context(), r, set)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,7 +42,7 @@ func (s *Server) own(r *http.Request) (*compiled, *session.Session, error) {
 
 // OwnSessions are the active sessions of whoever asks, that of the request first.
 func (s *Server) OwnSessions(r *http.Request) ([]*session.Session, error) {
-	_, own, err := s.own(r)
+	_, own, err := s.ownFrom(r, s.known)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ export async function withBrowser({ preferences = {}, beyond = [], ...options },
     ...options,
   });
   try {
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(30_000); // machines are slow at times
     const page = context.pages()[0] ?? (await context.newPage());
     const complaints = [];
     context.on('request', (r) => {
@@ -38,7 +38,12 @@ export async function withBrowser({ preferences = {}, beyond = [], ...options },
       // A status is no complaint about a page: the visits check those they expect.
       if (m.type() === 'error' && !m.text().startsWith('Failed to load resource')) complaints.push(m.text());
     });
-    await visit(page, context);
+    await visit(page, context).catch(async (error) => {
+      // What somebody would have seen says more than what was not there.
+      const seen = await page.locator('main').innerText({ timeout: 1000 }).catch(() => '');
+      error.stack += `\nat ${page.url()} the page said:\n${seen}\n${complaints.join('; ')}`;
+      throw error;
+    });
     check(complaints.length === 0, `the browser complained: ${complaints.join('; ')}`);
   } finally {
     await context.close();

@@ -8,12 +8,16 @@ import { ownpages } from './visits/ownpages.mjs';
 import { app } from './visits/app.mjs';
 import { elsewhere } from './visits/elsewhere.mjs';
 import { organization } from './visits/organization.mjs';
-import { screens } from './visits/screens.mjs';
+import { narrow, screens } from './visits/screens.mjs';
 import { account, sessions } from './visits/account.mjs';
 import { budget } from './visits/budget.mjs';
 import { comfort } from './visits/comfort.mjs';
+import { ways } from './visits/ways.mjs';
+import { handoff } from './visits/handoff.mjs';
 
-const visits = { journey, keyboard, cookies, keys, ownpages, app, elsewhere, organization, screens, account, sessions, budget, comfort };
+const visits = {
+  journey, keyboard, cookies, keys, ownpages, app, elsewhere, organization, screens, narrow, account, sessions, budget, comfort, ways, handoff,
+};
 
 const visit = visits[process.argv[2]];
 if (!visit) {

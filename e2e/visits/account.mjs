@@ -1,27 +1,10 @@
 import { accessible } from '../axe.mjs';
 import { base, check, field, signOut, signUp, submit, whoami, withBrowser } from '../browser.mjs';
+import { letterAfter } from '../mail.mjs';
 import { looks, nameOf } from './screens.mjs';
 
 const password = 'a hinge never forgets a door';
 const another = 'and the door remembers the hinge';
-
-// letter gives the text of the newest message to somebody, and its first code.
-async function letter(context, to) {
-  for (let i = 0; i < 100; i++) {
-    const list = await context.newPage();
-    await list.goto(`${base}/mailbox`);
-    const line = list.locator('.letters li', { hasText: to }).first();
-    if (await line.count()) {
-      await line.locator('a').click();
-      const text = await list.locator('pre.letter').innerText();
-      await list.close();
-      return { text, code: /\b\d{6}\b/.exec(text)?.[0] };
-    }
-    await list.close();
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  throw new Error(`there is no message to ${to}`);
-}
 
 const button = (page, name, value) => page.locator(value ? `button[name="${name}"][value="${value}"]` : `button[name="${name}"]`);
 
@@ -29,13 +12,14 @@ const button = (page, name, value) => page.locator(value ? `button[name="${name}
 async function recovered(page, context, email) {
   await page.goto(`${base}/recovery`);
   await field(page, 'email').fill(email);
-  await button(page, 'method', 'code').click();
-  await field(page, 'code').waitFor();
+  const code = await letterAfter(context, email, async () => {
+    await button(page, 'method', 'code').click();
+    await field(page, 'code').waitFor();
+  });
   await page.reload(); // nothing is lost
   await field(page, 'code').fill('000000');
   await button(page, 'method', 'code').first().click();
   await page.locator('main [role=alert]').first().waitFor();
-  const { code } = await letter(context, email);
   await field(page, 'code').fill(code);
   await button(page, 'method', 'code').first().click();
   await page.waitForURL(/settings\?flow=/);

@@ -6,7 +6,7 @@ const email = 'alan@example.org';
 const password = 'a hinge never forgets a door';
 
 // code is the one-time password of a key (RFC 6238), some steps from now.
-function code(secret, steps = 0) {
+export function code(secret, steps = 0) {
   const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('');
   const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
   const counter = Buffer.alloc(8);

@@ -163,12 +163,7 @@ func (v *visit) aboutPerson(i *identity.Identity) []fact {
 	}
 	var facts []fact
 	for _, f := range s.Fields() {
-		value := traits
-		for _, key := range f.Path[1:] { // the first is "traits" itself
-			object, _ := value.(map[string]any)
-			value = object[key]
-		}
-		text := traitText(value)
+		text := traitText(below(traits, f.Path))
 		if text == "" {
 			continue
 		}
@@ -198,7 +193,7 @@ func (v *visit) aboutSession(s *session.Session) []fact {
 	facts := []fact{v.moment("home.since", s.AuthenticatedAt), v.moment("home.until", s.ExpiresAt)}
 	var with []string
 	for _, m := range s.Methods {
-		name := v.words.Maybe("method." + m.Method)
+		name := v.words.Maybe("method." + strings.TrimSuffix(m.Method, "_recovery"))
 		if name == "" {
 			name = m.Method
 		}

@@ -33,6 +33,16 @@ func TestTheFrontPageSaysWhoIsSignedIn(t *testing.T) {
 	}
 }
 
+func TestEveryWayOfSigningInHasAName(t *testing.T) {
+	for _, method := range []string{"password", "code", "code_recovery", "link_recovery", "oidc", "saml", "passkey", "webauthn", "totp", "lookup_secret"} {
+		s := signedIn()
+		s.Methods[0].Method = method
+		if text := textOf(document(t, get(t, &journeys{session: s}, "/"))); strings.Contains(text, "_") {
+			t.Errorf("%s is shown as it is called inside: %s", method, text)
+		}
+	}
+}
+
 func TestStrangersMaySignInOrUp(t *testing.T) {
 	for name, err := range map[string]error{"no session": nil, "an error that says so": problem.Unauthorized("")} {
 		w := get(t, &journeys{err: err}, "/?return_to=%2Fx")

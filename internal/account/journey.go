@@ -48,6 +48,11 @@ func (p *Pages) startAfresh(v *visit, k flow.Kind, err error) error {
 		return err
 	case fault.Status >= 500 || fault.Status == http.StatusTooManyRequests:
 		return err
+	case fault.ID == problem.SessionAAL2Required && k == flow.Settings: // nothing is wrong with the flow
+		v.redirect(v.start(flow.Login, url.Values{
+			"aal": {string(session.AAL2)}, "return_to": {v.set.Public(string(k), url.Values{"flow": {v.query.Get("flow")}})},
+		}))
+		return nil
 	}
 	query := v.startQuery()
 	if to, ok := fault.Details["return_to"].(string); ok && !query.Has("return_to") && to != "" {
@@ -93,6 +98,7 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	v.speakFor(shown, shown.Identity)
 	container := v.locale.Localize(shown.UI)
 	fillIn(container.Nodes, v.linked(linkCode))
+	p.recognize(v.request, v.set, f, container.Nodes)
 	view := journeyPage{
 		frame: p.frame(v, v.words.Text(titleOf(f))),
 		Check: v.words.Text("errors.fields"),

@@ -201,3 +201,11 @@ func TestOnlyPagesOfOursAreClaimed(t *testing.T) {
 		})
 	}
 }
+
+func TestSettingsThatNeedASecondFactorAreGoneOnWithBehindIt(t *testing.T) {
+	w := get(t, &journeys{err: problem.Forbidden("").Named(problem.SessionAAL2Required)}, "/settings?flow=42")
+	want := base + "self-service/login/browser?aal=aal2&return_to=" + url.QueryEscape(base+"settings?flow=42")
+	if to := w.Header().Get("Location"); w.Code != http.StatusSeeOther || to != want {
+		t.Errorf("got %d to %q, want %q", w.Code, to, want)
+	}
+}

@@ -231,7 +231,7 @@ func (p *Pages) deletion(v *visit) error {
 	}
 	s, err := p.journeys.Session(v.request)
 	if err != nil {
-		return err
+		return p.askAgain(v, err, "settings/delete")
 	}
 	v.speakFor(nil, s.Identity)
 	view := deletionPage{

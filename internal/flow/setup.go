@@ -103,6 +103,14 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 	own := *s.publicURL
 	own.Path, own.RawQuery = "/self-service", ""
 	s.returnURLs = append(append([]*url.URL{}, snapshot.SelfService.AllowedReturnURLs...), &own)
+	if settings := &snapshot.SelfService.Flows.Settings; settings.UIBuiltIn {
+		// Our page sends people to prove who they are and wants them back, so it is a place to return to.
+		page, err := url.Parse(settings.UIURL)
+		if err != nil {
+			return nil, fmt.Errorf("selfservice.flows.settings.ui_url: %w", err)
+		}
+		s.returnURLs = append(s.returnURLs, page)
+	}
 	return s, nil
 }
 

@@ -26,6 +26,7 @@ func (s *Server) Page(r *http.Request, k flow.Kind, id string) (*flow.Page, erro
 		return nil, err
 	}
 	v.Query = url.Values{"id": {id}}
+	v.JSON = true // a page wants to be told what is wrong, not to be sent away
 	a := s.Engine.Fetch(r.Context(), k, v)
 	if page, ok := a.Body.(*flow.Page); ok {
 		return page, nil
@@ -36,10 +37,15 @@ func (s *Server) Page(r *http.Request, k flow.Kind, id string) (*flow.Page, erro
 	return nil, problem.Unauthorized("Nobody is signed in.")
 }
 
-// Session is the session of the request, nil for nobody. Pages only look at it.
+// Session is the session of the request, nil for nobody. Pages only look at it, and
+// show as much as whoami tells: one that needs a second factor is a 403.
 func (s *Server) Session(r *http.Request) (*session.Session, error) {
-	c, err := s.known(r.Context(), r, s.compiled.Load())
-	return c.session, err
+	set := s.compiled.Load()
+	c, err := s.known(r.Context(), r, set)
+	if err != nil || c.session == nil {
+		return nil, err
+	}
+	return c.session, s.checkLevel(r.Context(), set, c.session, s.clock.Now())
 }
 
 // LogoutURL is the address that signs the request's session out, "" for nobody.

@@ -9,10 +9,15 @@ export const keyboard = () => withBrowser({}, async (page, context) => {
   const focused = async (name) => {
     const got = await page.locator(':focus').getAttribute('name');
     check(got === name, `the focus is on ${got}, want ${name}`);
+    await visible();
+  };
+  const visible = async () => {
+    const outline = await page.locator(':focus').evaluate((e) => getComputedStyle(e).outlineStyle);
+    check(outline !== 'none', `the focus cannot be seen on ${await page.locator(':focus').evaluate((e) => e.outerHTML)}`);
   };
   const tabTo = async (selector) => {
     for (let i = 0; i < 20; i++) {
-      if ((await page.locator(`${selector}:focus`).count()) > 0) return;
+      if ((await page.locator(`${selector}:focus`).count()) > 0) return visible();
       await keys.press('Tab');
     }
     check(false, `${selector} cannot be reached`);

@@ -2,13 +2,11 @@ import { join } from 'node:path';
 import { accessible } from '../axe.mjs';
 import { base, check, shots, withBrowser } from '../browser.mjs';
 
-// Every pair of scheme, window, language and script comes up.
+// Every pair of these comes up, except that of scheme and language.
 export const looks = [
   { colorScheme: 'light', width: 390, locale: 'en', javaScriptEnabled: true },
   { colorScheme: 'dark', width: 1280, locale: 'ar', javaScriptEnabled: true },
-  { colorScheme: 'light', width: 1280, locale: 'ar', javaScriptEnabled: false },
-  { colorScheme: 'dark', width: 390, locale: 'en', javaScriptEnabled: false },
-  { colorScheme: 'light', width: 1280, locale: 'en', javaScriptEnabled: true },
+  { colorScheme: 'light', width: 1280, locale: 'en', javaScriptEnabled: false },
   { colorScheme: 'dark', width: 390, locale: 'ar', javaScriptEnabled: false },
 ];
 

@@ -107,3 +107,41 @@ func TestPeopleHaveListsOfObjects(t *testing.T) {
 		}
 	})
 }
+
+// TestPeopleHaveLists is about a trait whose items are texts: forms show every item in
+// a field of its own, and the field of the list adds one.
+func TestPeopleHaveLists(t *testing.T) {
+	const schema = `{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {"traits": {"type": "object", "properties": {
+		"email": {"type": "string", "format": "email", "ory.sh/kratos": {"credentials": {"password": {"identifier": true}}}},
+		"tags": {"type": "array", "items": {"type": "string", "minLength": 2}},
+		"risks": {"type": "array", "items": {"type": "string"}, "cardea": {"hidden": true}}}}}}`
+	options := cardeatest.Options{Config: "identity: {default_schema_id: p, schemas: [{id: p, url: 'base64://" + base64.StdEncoding.EncodeToString([]byte(schema)) + "'}]}"}
+	each(t, options, func(t *testing.T, s *cardeatest.Server, kind cardeatest.Kind) {
+		const email = "ann@cardea.test"
+		operator, person := s.Client(cardeatest.Native), s.Client(kind)
+		person.SignUp(email, cardeatest.Password)
+		address := s.AdminURL + "/admin/identities/" + person.WhoAmI().Text("identity", "id")
+		wantStatus(t, "an operator names some", operator.Do("PUT", address,
+			map[string]any{"schema_id": "p", "traits": map[string]any{"email": email, "tags": []any{"red", "blue"}, "risks": []any{"high"}}}), 200)
+
+		form := person.Start("settings", "")
+		shown := form.Fetch()
+		for name, want := range map[string]any{"traits.tags": nil, "traits.tags.0": "red", "traits.tags.1": "blue"} {
+			if n := shown.Node(name); n == nil || n.Group != "profile" || n.Attributes["value"] != want {
+				t.Errorf("%s is %+v, want the value %v", name, n, want)
+			}
+		}
+		if shown.Node("traits.risks.0") != nil {
+			t.Error("an item of a hidden trait is on the form")
+		}
+		form.Form(form.Submit(map[string]any{"method": "profile", "traits.email": email, "traits.tags": "", "traits.tags.0": "red", "traits.tags.1": "x"}))
+		if a := form.Fetch(); len(a.FieldMessages("traits.tags.1")) != 1 || a.Node("traits.tags.0").Attributes["value"] != "red" {
+			t.Errorf("an item that is too short: %s", a.Body)
+		}
+		form.Form(form.Submit(map[string]any{"method": "profile", "traits.email": email, "traits.tags": "green", "traits.tags.0": "", "traits.tags.1": "blue"}))
+		want := map[string]any{"email": email, "tags": []any{"blue", "green"}, "risks": []any{"high"}}
+		if diff := cmp.Diff(any(want), operator.Get(address).JSON["traits"]); diff != "" {
+			t.Errorf("one taken out and one added (-want +got):\n%s", diff)
+		}
+	})
+}

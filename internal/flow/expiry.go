@@ -126,7 +126,7 @@ func (r *run) retypeTraits(ctx context.Context, body *payload.Body, typed map[st
 	}
 	shape := (&payload.Shape{Type: payload.Object}).With("traits", s.TraitsShape())
 	traits := map[string]any{}
-	Flatten(traits, "traits", body.Fit(shape)["traits"])
+	Fields(traits, "traits", body.Fit(shape)["traits"])
 	if len(traits) > 0 { // forms about something else send none
 		typed[TraitsSent] = true
 		maps.Copy(typed, traits)

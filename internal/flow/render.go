@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"cardea/internal/identity/schema"
@@ -254,6 +255,49 @@ func Flatten(into map[string]any, prefix string, value any) {
 	}
 	for key, v := range object {
 		Flatten(into, prefix+"."+key, v)
+	}
+}
+
+// Fields gives the values of a form's fields: the leaves of a tree, and the items of
+// a list by position (section 5.1 of the reference of first factors). A list of
+// objects is a leaf, because forms have no fields for it.
+func Fields(into map[string]any, prefix string, value any) {
+	leaves := map[string]any{}
+	Flatten(leaves, prefix, value)
+	for name, leaf := range leaves {
+		items, ok := leaf.([]any)
+		if !ok || slices.ContainsFunc(items, structured) {
+			into[name] = leaf
+			continue
+		}
+		for i, item := range items {
+			into[name+"."+strconv.Itoa(i)] = item
+		}
+	}
+}
+
+// structured says whether a value is an object or a list.
+func structured(v any) bool {
+	switch v.(type) {
+	case map[string]any, []any:
+		return true
+	}
+	return false
+}
+
+// ShowTraits puts an account's traits into the fields of a form. Items of a list get
+// fields of their own beside that of the list.
+func ShowTraits(nodes *ui.Nodes, traits map[string]any, g ui.Group) {
+	values := map[string]any{}
+	Fields(values, "traits", traits)
+	for _, name := range sortedKeys(values) {
+		if nodes.SetValue(name, values[name]) {
+			continue
+		}
+		list, position := name[:strings.LastIndexByte(name, '.')], name[strings.LastIndexByte(name, '.')+1:]
+		if _, err := strconv.Atoi(position); err == nil && nodes.Find(list) != nil {
+			*nodes = append(*nodes, guessed(name, values[name], g))
+		}
 	}
 }
 

@@ -232,7 +232,7 @@ func (r *run) echo(step *Step, tree map[string]any) {
 		values[TraitsSent] = true
 	}
 	if traits, ok := tree["traits"]; ok && step.Traits {
-		Flatten(values, "traits", traits)
+		Fields(values, "traits", traits)
 	}
 	r.flow.Values = values
 }

@@ -203,10 +203,15 @@ func (f fitter) list(s *Shape, a arrivals) (any, bool) {
 			}
 		}
 	}
-	if len(out) == 0 && len(a.parts) > 0 {
-		out = f.numbered(items, a.parts)
+	if len(a.parts) > 0 && !slices.ContainsFunc(a.whole, isList) {
+		out = append(f.numbered(items, a.parts), out...) // the field of the list adds to those of its items
 	}
 	return out, out != nil
+}
+
+func isList(v any) bool {
+	_, ok := v.([]any)
+	return ok
 }
 
 // item fits one element of a JSON list. Unlike a field it is never absent.

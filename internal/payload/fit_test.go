@@ -95,7 +95,7 @@ func TestFitForms(t *testing.T) {
 		"an empty list":                    {`traits.tags=`, `{}`},
 		"a list of integers":               {`traits.marks=1&traits.marks=x`, `{"marks":[1,"x"]}`},
 		"a list by position":               {`traits.tags.10=c&traits.tags.2=b&traits.tags.0=a`, `{"tags":["a","b","c"]}`},
-		"positions beside the plain name":  {`traits.tags=x&traits.tags.0=a`, `{"tags":["x"]}`},
+		"positions beside the plain name":  {`traits.tags=x&traits.tags.0=a`, `{"tags":["a","x"]}`},
 		"positions beside an empty field":  {`traits.tags=&traits.tags.0=a`, `{"tags":["a"]}`},
 		"a list of objects by position":    {`traits.pets.0.name=Rex&traits.pets.0.age=3&traits.pets.1.name=Tom`, `{"pets":[{"age":3,"name":"Rex"},{"name":"Tom"}]}`},
 		"a list of objects as JSON":        {`traits.pets=[{"name":"Rex"}]`, `{"pets":[{"name":"Rex"}]}`},

@@ -59,7 +59,7 @@ func (m *Method) signUp(ctx context.Context, x *flow.Exec, a *arrival) (flow.Res
 		return made.toLink(x, a)
 	case made.identity == nil:
 		values := map[string]any{}
-		flow.Flatten(values, "traits", made.traits)
+		flow.Fields(values, "traits", made.traits)
 		return flow.Rejected{
 			Fields: made.wrong, Values: values,
 			Stage: flow.Complete, Method: method, Facts: facts{Provider: a.provider.ID},

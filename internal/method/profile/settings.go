@@ -35,11 +35,7 @@ func renderSettings(_ context.Context, v flow.View) (ui.Nodes, error) {
 		if err := json.Unmarshal(v.Identity.Traits, &traits); err != nil {
 			return nil, err
 		}
-		values := map[string]any{}
-		flow.Flatten(values, "traits", traits)
-		for name, value := range values {
-			nodes.SetValue(name, value)
-		}
+		flow.ShowTraits(&nodes, traits, ui.Profile)
 	}
 	return append(nodes, ui.Submit(ui.Profile, "method", "profile", ui.New(ui.LabelSave))), nil
 }

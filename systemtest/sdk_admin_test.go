@@ -20,7 +20,7 @@ import (
 // knows nothing of them.
 var notOfTheClient = []string{"exportIdentities", "importIdentities", "resendCourierMessage", "listRevokedSessions",
 	"listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization",
-	"listDeliveries", "getDelivery", "replayDelivery", "replayDeliveries",
+	"listDeliveries", "getDelivery", "replayDelivery", "replayDeliveries", "unlockIdentity",
 }
 
 // adminOperations are the operations of the admin port that a description lists, as

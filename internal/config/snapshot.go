@@ -1,6 +1,10 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -49,6 +53,20 @@ type Snapshot struct {
 	layers  layers
 	opts    Options
 	remarks []Issue // the warnings of loading, without those of deriving
+}
+
+// Mark tells this configuration from another one: its revision, or else the
+// SHA-256 of all values that are in force, in hexadecimal.
+func (s *Snapshot) Mark() (string, error) {
+	if s.Revision != "" {
+		return s.Revision, nil
+	}
+	content, err := json.Marshal(s.layers.tree)
+	if err != nil {
+		return "", fmt.Errorf("a mark of the configuration: %w", err)
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // String hides the content: a configuration is full of secrets.

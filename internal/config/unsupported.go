@@ -33,7 +33,6 @@ func gaps() []gap {
 		{"log.redaction_text", "secrets are never logged, so nothing stands in their place"},
 		{"organizations", unused},
 		{"preview", "read consistency cannot be chosen yet"},
-		{"revision", "no answer tells it"},
 		{"security.disallow_ref_in_identity_schemas", "it is always so: references to other documents are refused"},
 		{"serve.public.cors.debug", "there is nothing more to be told"},
 		{"tracing.providers.jaeger", useOTLP},

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	"cardea/internal/problem"
@@ -38,6 +39,18 @@ func (s *Server) ready(scope Scope) http.HandlerFunc {
 // version serves GET /version on the admin port.
 func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, 200, map[string]string{"version": s.Options.Version})
+}
+
+// configMark serves GET /health/config on the admin port: a text that is another
+// one when the configuration in force is.
+func (s *Server) configMark(w http.ResponseWriter, r *http.Request) {
+	mark, err := s.compiled.Load().Mark()
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain")
+	_, _ = io.WriteString(w, mark)
 }
 
 // metrics serves GET /metrics/prometheus on the admin port.

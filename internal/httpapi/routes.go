@@ -106,6 +106,7 @@ func (s *Server) table() []Route {
 	free("GET", "/admin/health/alive", "", s.alive)
 	free("GET", "/admin/health/ready", "", s.ready(admin))
 	free("GET", "/admin/version", "getVersion", s.version)
+	free("GET", "/admin/health/config", "", s.configMark)
 	t = append(t, under(apikey.Metrics, []entry{{"GET", "/admin/metrics/prometheus", "", s.metrics}})...)
 
 	t = append(t, s.pprofTable()...)

@@ -442,3 +442,34 @@ func TestASecretIsNoPartOfALogLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMarkOfTheConfigurationFollowsIt(t *testing.T) {
+	p := newPorch(t)
+	mark := func(why string) string {
+		t.Helper()
+		w := httptest.NewRecorder()
+		p.wire.Admin().ServeHTTP(w, httptest.NewRequest("GET", "/health/config", nil))
+		if w.Code != 200 || w.Header().Get("Content-Type") != "text/plain" {
+			t.Errorf("%s: it answered %d of the type %q", why, w.Code, w.Header().Get("Content-Type"))
+		}
+		return w.Body.String()
+	}
+	first := mark("without a revision")
+	if len(first) != 64 || strings.Trim(first, "0123456789abcdef") != "" {
+		t.Errorf("%q is no SHA-256 in hexadecimal", first)
+	}
+	if again := mark("asked again"); again != first {
+		t.Errorf("the same configuration has the marks %q and %q", first, again)
+	}
+	p.use("session: {lifespan: 3h}")
+	if other := mark("another lifespan"); len(other) != 64 || other == first {
+		t.Errorf("another configuration has the mark %q, the one before had %q", other, first)
+	}
+	p.use("revision: blue-7")
+	if got := mark("with a revision"); got != "blue-7" {
+		t.Errorf("the mark is %q, not the revision", got)
+	}
+	if a := p.get("/health/config"); a.Code != 404 {
+		t.Errorf("the public port tells the mark: %d", a.Code)
+	}
+}

@@ -60,10 +60,11 @@ func (d *drafter) forms(c ui.Container) []form {
 	if strings.EqualFold(c.Method, http.MethodGet) {
 		method = "get"
 	}
+	action, _ := d.target(c.Action) // "" is the page itself
 	var all []form
 	divided := false
 	for i, s := range arrangement(c.Nodes) {
-		f := form{Action: c.Action, Method: method, ID: "form-" + number(i), Label: d.words.Text(string(d.kind) + ".title"), Or: d.words.Text("or")}
+		f := form{Action: action, Method: method, ID: "form-" + number(i), Label: d.words.Text(string(d.kind) + ".title"), Or: d.words.Text("or")}
 		d.fill(&f, s, i == 0)
 		switch {
 		case d.kind == flow.Settings:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -40,8 +41,18 @@ func serveCommand(env Env) *cobra.Command {
 // write to a closed pipe is an error of the logger then, and not the end.
 func outliveReaders() { signal.Ignore(syscall.SIGPIPE) }
 
+// collectLess lets the heap grow to three times of what lives in it rather than
+// twice, unless the environment has an opinion. What lives is a few MiB; what a
+// request takes dies with it, and the collector had a tenth of the time for that.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
+}
+
 func serve(ctx context.Context, env Env, s source, out io.Writer) error {
 	outliveReaders()
+	collectLess()
 	snapshot, err := s.load(env)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func (s *Server) Setup() *flow.Setup { return s.compiled.Load().Setup }
 // as the fetch endpoint answers them.
 func (s *Server) Page(r *http.Request, k flow.Kind, id string) (*flow.Page, error) {
 	set := s.compiled.Load()
-	v, err := s.visit(r, set)
+	v, err := s.visitFrom(r, set, s.known) // a page only looks
 	if err != nil {
 		return nil, err
 	}

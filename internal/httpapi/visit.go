@@ -93,7 +93,12 @@ func bearer(r *http.Request) string {
 
 // visit is what the engine gets to know of a request.
 func (s *Server) visit(r *http.Request, set *compiled) (*flow.Visit, error) {
-	c, err := s.caller(r.Context(), r, set)
+	return s.visitFrom(r, set, s.caller)
+}
+
+// visitFrom is visit with a way of its own to find the caller.
+func (s *Server) visitFrom(r *http.Request, set *compiled, find func(context.Context, *http.Request, *compiled) (caller, error)) (*flow.Visit, error) {
+	c, err := find(r.Context(), r, set)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ type server struct {
 	PublicURL, AdminURL string
 	dir                 string
 	dsn                 string // of its database
+	binary              string // that it runs; "" for the one under test
 	publicAddr          string
 	files               []string
 	log                 *os.File
@@ -169,7 +170,11 @@ func (s *server) command(args ...string) *exec.Cmd {
 	for _, f := range s.files {
 		args = append(args, "-c", f)
 	}
-	cmd := exec.Command(binary, args...)
+	program := s.binary
+	if program == "" {
+		program = binary
+	}
+	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.log, s.log
 	cmd.Env = []string{"HOME=" + s.dir, "TMPDIR=" + os.TempDir()}
 	return cmd

@@ -60,6 +60,7 @@ type dialect struct {
 	intact func(error) bool  // only the statement failed, the transaction is alive
 	again  func(error) bool  // a transaction lost against others and may be run again
 	raced  func(error) bool  // somebody else migrates at the same time
+	inUse  func(error) bool  // a table was read or written for longer than tablePatience; nil: cannot be
 	public func(error) error // gives failures of the database itself the answer they deserve
 }
 

@@ -22,9 +22,17 @@ type Migration struct {
 	AppliedAt time.Time // zero while it is pending; the database's own clock
 }
 
+// tablePatience is how long a change of a table waits for those who use it. Everybody
+// who wants to use it meanwhile waits behind, so it gives up soon and comes back.
+const tablePatience = time.Second
+
+// migrationPatience is how often it comes back, with as long a pause each time.
+const migrationPatience = 300
+
 // Migrate brings the schema up to date. There is no way back. Several processes may
 // migrate one database at once: a migration is one transaction that only one of
-// them can commit, or is done under a lock, and the others find it done.
+// them can commit, or is done under a lock, and the others find it done. Those who
+// use the tables meanwhile are not held up for longer than tablePatience at a time.
 func (db *DB) Migrate(ctx context.Context) error {
 	return db.withMigrations(func(p *goose.Provider, c *sql.DB) (err error) {
 		if lock := db.dialect.lockMigrations; lock != nil {
@@ -34,17 +42,23 @@ func (db *DB) Migrate(ctx context.Context) error {
 			}
 			defer func() { err = errors.Join(err, unlock()) }()
 		}
-		const attempts = 10
-		for range attempts {
+		const races = 10
+		for raced, waited := 0, 0; raced < races && waited < migrationPatience; {
 			if _, err = p.Up(ctx); err == nil {
 				return nil
 			}
+			var partial *goose.PartialError
+			switch {
+			case db.dialect.inUse != nil && db.dialect.inUse(err):
+				waited++
+				db.clock.SleepUntil(ctx, db.clock.Now().Add(tablePatience))
+			case errors.As(err, &partial) || db.dialect.raced(err):
+				raced++
+			default:
+				return fmt.Errorf("migrating: %w", err)
+			}
 			if ctx.Err() != nil {
 				return ctx.Err()
-			}
-			var partial *goose.PartialError
-			if !errors.As(err, &partial) && !db.dialect.raced(err) {
-				break
 			}
 		}
 		return fmt.Errorf("migrating: %w", err)

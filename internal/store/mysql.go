@@ -3,9 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -17,11 +17,13 @@ import (
 // and https://mariadb.com/kb/en/supported-character-sets-and-collations/).
 func mysqlDialect() *dialect {
 	return &dialect{
-		name:           "mysql",
-		goose:          goose.DialectMySQL,
-		parse:          parseMySQL,
-		open:           openServer,
-		migrations:     serverMigrations,
+		name:  "mysql",
+		goose: goose.DialectMySQL,
+		parse: parseMySQL,
+		open:  openServer,
+		migrations: func(db *DB) (*sql.DB, error) {
+			return serverMigrations(db, "SET SESSION lock_wait_timeout = "+strconv.Itoa(int(tablePatience.Seconds())))
+		},
 		lockMigrations: lockMySQLMigrations,
 		idText:         func(column string) string { return "hex(" + column + ")" },
 		jsonText:       func(column string) string { return "CONVERT(" + column + " USING utf8mb4)" },
@@ -36,6 +38,7 @@ func mysqlDialect() *dialect {
 		intact:         func(err error) bool { return mysqlCode(err) == 1062 },
 		again:          mysqlAgain,
 		raced:          mysqlAgain,
+		inUse:          func(err error) bool { return mysqlCode(err) == 1205 },
 		public:         func(err error) error { return serverPublic(err, mysqlUnavailable) },
 	}
 }
@@ -66,33 +69,15 @@ func parseMySQL(rest string) (source, error) {
 	if err != nil {
 		return s, errors.New("the DSN is no address of a MySQL database")
 	}
-	s.connector = prepared{connector}
+	s.connector = prepared{connector, mysqlSession}
 	return s, nil
 }
-
-// prepared gives connections that are set up as the statements of this package
-// need them.
-type prepared struct{ driver.Connector }
 
 // mysqlSession: values that do not fit are refused, never cut; child rows of one
 // parent may be aggregated up to 1 GB; no transaction sees another's beginnings.
 var mysqlSession = []string{
 	"SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION group_concat_max_len = 1073741824",
 	"SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-}
-
-// Connect implements driver.Connector.
-func (p prepared) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := p.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, text := range mysqlSession {
-		if _, err := c.(driver.ExecerContext).ExecContext(ctx, text, nil); err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-	}
-	return c, nil
 }
 
 // lockMySQLMigrations: a change of the schema commits by itself, so that a second

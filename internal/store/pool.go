@@ -75,33 +75,57 @@ type reader struct {
 }
 
 func (r reader) query(query string, args []any, each func(*sql.Rows) error) error {
-	ctx := r.ctx
-	if err := ctx.Err(); err != nil {
+	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	if r.dialect.unwaited {
-		ctx = context.WithoutCancel(ctx)
+	if r.dialect.prepares {
+		return r.dialect.public(r.askPrepared(query, args, each))
 	}
-	r.stats.statements.Add(1)
-	if !r.dialect.prepares {
-		rows, err := r.db.QueryContext(ctx, r.dialect.bound(query), args...)
+	return r.dialect.public(r.ask(query, args, each))
+}
+
+// readAttempts is how often a read may lose against others.
+const readAttempts = 5
+
+// ask runs a query again that lost against others before it had told a row: a change of
+// tables may be in its way, and distributed databases let those lose who only read.
+func (r reader) ask(query string, args []any, each func(*sql.Rows) error) error {
+	told := false
+	tell := func(rows *sql.Rows) error { told = true; return each(rows) }
+	for n := 1; ; n++ {
+		r.stats.statements.Add(1)
+		rows, err := r.db.QueryContext(r.waits(), r.dialect.bound(query), args...)
 		if err == nil {
-			err = eachRow(rows, each)
+			err = eachRow(rows, tell)
 		}
-		return r.dialect.public(err)
+		if err == nil || told || n == readAttempts || !r.dialect.again(err) || pause(r.ctx, n) != nil {
+			return err
+		}
 	}
+}
+
+func (r reader) askPrepared(query string, args []any, each func(*sql.Rows) error) error {
+	r.stats.statements.Add(1)
 	stmt, release, err := r.prepared(query)
 	if err != nil {
-		return r.dialect.public(err)
+		return err
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	rows, err := stmt.QueryContext(r.waits(), args...)
 	if err == nil {
 		err = eachRow(rows, each)
 	}
 	if e := release(); err == nil {
 		err = e
 	}
-	return r.dialect.public(err)
+	return err
+}
+
+// waits is the context that a statement is watched by.
+func (r reader) waits() context.Context {
+	if r.dialect.unwaited {
+		return context.WithoutCancel(r.ctx)
+	}
+	return r.ctx
 }
 
 func (r reader) exec(query string, _ ...any) (int64, error) {

@@ -19,11 +19,13 @@ import (
 // distributed databases of this family lack: advisory locks, sequences, LISTEN.
 func postgresDialect() *dialect {
 	return &dialect{
-		name:       "postgres",
-		goose:      goose.DialectPostgres,
-		parse:      parsePostgres,
-		open:       openServer,
-		migrations: serverMigrations,
+		name:  "postgres",
+		goose: goose.DialectPostgres,
+		parse: parsePostgres,
+		open:  openServer,
+		migrations: func(db *DB) (*sql.DB, error) {
+			return serverMigrations(db, "SET lock_timeout = "+strconv.FormatInt(tablePatience.Milliseconds(), 10))
+		},
 		rebind:     newRebinder().rebind,
 		idText:     func(column string) string { return "encode(" + column + ", 'hex')" },
 		jsonRows:   postgresJSONRows,
@@ -39,6 +41,7 @@ func postgresDialect() *dialect {
 		intact:     func(error) bool { return false },
 		again:      postgresAgain,
 		raced:      postgresRaced,
+		inUse:      func(err error) bool { return sqlState(err) == "55P03" },
 		public:     func(err error) error { return serverPublic(err, postgresUnavailable) },
 	}
 }
@@ -158,5 +161,8 @@ func openServer(_ context.Context, db *DB, queue int) error {
 	return nil
 }
 
-// serverMigrations gives a pool of its own for changing the schema.
-func serverMigrations(db *DB) (*sql.DB, error) { return sql.OpenDB(db.source.connector), nil }
+// serverMigrations gives a pool of its own for changing the schema, whose connections
+// begin with a statement.
+func serverMigrations(db *DB, first string) (*sql.DB, error) {
+	return sql.OpenDB(prepared{db.source.connector, []string{first}}), nil
+}

@@ -24,3 +24,23 @@ func serverPublic(err error, unavailable func(error) bool) error {
 	}
 	return err
 }
+
+// prepared gives connections that are set up by statements before anybody uses them.
+type prepared struct {
+	driver.Connector
+	texts []string
+}
+
+// Connect implements driver.Connector.
+func (p prepared) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := p.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range p.texts {
+		if _, err := c.(driver.ExecerContext).ExecContext(ctx, text, nil); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	return c, nil
+}

@@ -163,7 +163,8 @@ func MariaDB(t testing.TB) *Server {
 	s := &Server{driver: "mysql", admin: address("mysql"), as: as, dir: dir, power: os.Kill,
 		address: func(database string) string { return "mysql://" + address(database) }}
 	s.command = []string{mariadbd, "--no-defaults", "--datadir=" + data, "--port=" + port, "--bind-address=127.0.0.1",
-		"--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid"), "--skip-log-bin", "--max-connections=200",
+		// A MariaDB that starts deletes what it finds in the folder for temporary tables.
+		"--tmpdir=" + dir, "--socket=" + filepath.Join(dir, "s"), "--pid-file=" + filepath.Join(dir, "pid"), "--skip-log-bin", "--max-connections=200",
 		"--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"}
 	s.Start(t)
 	t.Cleanup(s.Stop)

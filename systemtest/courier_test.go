@@ -7,6 +7,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,8 +42,9 @@ type sink struct {
 	slowness time.Duration
 
 	mu      sync.Mutex
-	arrived map[string]int // by recipient
-	senders map[string]int // by the name that a sender calls itself
+	arrived map[string]int    // by recipient
+	senders map[string]int    // by the name that a sender calls itself
+	codes   map[string]string // in the last mail, by recipient
 	last    time.Time
 }
 
@@ -52,7 +54,7 @@ func newSink(t *testing.T, slowness time.Duration) *sink {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &sink{listener: ln, slowness: slowness, arrived: map[string]int{}, senders: map[string]int{}}
+	s := &sink{listener: ln, slowness: slowness, arrived: map[string]int{}, senders: map[string]int{}, codes: map[string]string{}}
 	t.Cleanup(func() { _ = ln.Close() })
 	go func() {
 		for {
@@ -97,12 +99,14 @@ func (s *sink) serve(conn net.Conn) {
 			reply("250 ok")
 		case "DATA":
 			reply("354 go on")
+			var text strings.Builder
 			for line != ".\r\n" {
 				if line, err = lines.ReadString('\n'); err != nil {
 					return
 				}
+				text.WriteString(strings.TrimSuffix(line, "=\r\n"))
 			}
-			s.count(sender, recipient)
+			s.count(sender, recipient, sixDigits.FindString(text.String()))
 			timer := time.NewTimer(s.slowness)
 			<-timer.C
 			reply("250 taken")
@@ -112,10 +116,13 @@ func (s *sink) serve(conn net.Conn) {
 	}
 }
 
-func (s *sink) count(sender, recipient string) {
+var sixDigits = regexp.MustCompile(`\b\d{6}\b`)
+
+func (s *sink) count(sender, recipient, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.arrived[recipient]++
+	s.codes[recipient] = code
 	s.senders[sender]++
 	s.last = time.Now()
 }

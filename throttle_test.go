@@ -208,7 +208,7 @@ func TestAHeaderMakesNobodySomebodyElse(t *testing.T) {
 		}
 		return all
 	}
-	const few = ", network: {free: 2, stop: 2}, trusted_proxies: "
+	const few = ", network: {stop: 2}, trusted_proxies: "
 	for _, tt := range []struct {
 		name, proxies string
 		headers       []string

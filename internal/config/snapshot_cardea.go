@@ -117,8 +117,9 @@ type CardeaSecurity struct {
 }
 
 // CardeaThrottle bounds how often secrets may be guessed. The budgets are those of an
-// identifier, of an account on a known device, of an address of the network, of that
-// about one identifier, and of codes that were sent to an address.
+// identifier, of an account on a known device, of an address of the network (it fades
+// within the window, and has no pauses), of that about one identifier, and of codes that
+// were sent to an address.
 type CardeaThrottle struct {
 	Enabled                               bool
 	TrustedProxies                        []string       // their networks, as they are written; nil when nothing is said

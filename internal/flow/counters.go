@@ -102,7 +102,9 @@ func (r *run) strangersCounters(g *Guess, about string, owner *identity.Identity
 		from := r.Source.String()
 		add(t.Pair, gate.Counter{Scope: gate.Pair, Subject: r.key("pair", what, from, about), About: named})
 		source := r.key("network", from)
-		add(t.Network, gate.Counter{Scope: gate.Network, Subject: source, About: source, Kept: true})
+		if t.Network.Stop > 0 {
+			all = append(all, gate.Counter{Scope: gate.Network, Subject: source, About: source, Kept: true, Rule: gate.Bucket(t.Network.Stop, t.Window)})
+		}
 	}
 	return all
 }

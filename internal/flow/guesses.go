@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"maps"
+	"time"
 
 	"cardea/internal/gate"
 	"cardea/internal/identity"
@@ -77,7 +78,12 @@ func (r *run) guess(ctx context.Context, x *Exec, step *Step, tree map[string]an
 		tree[g.Field] = secret.Token(r.rand, "", 24)
 	}
 	result, err := judge(ctx, x, tree)
-	return result, nil, r.settleGuess(ctx, taken, counters, result, err)
+	counted, err := r.settleGuess(ctx, taken, counters, result, err)
+	if !counted && err == nil { // it took so long that others had the guess
+		r.watch("lapsed", counters[0].Scope)
+		return nil, r.refuse(ctx, &gate.Refused{Scope: counters[0].Scope, Until: r.now.Add(time.Second)}), nil
+	}
+	return result, nil, err
 }
 
 func typed(tree map[string]any, field string) string {
@@ -104,8 +110,9 @@ func (r *run) take(ctx context.Context, counters []gate.Counter) (*gate.Guess, *
 	return taken, refused, err
 }
 
-// settleGuess says at the desk what came out of a guess. err is that of the step.
-func (r *run) settleGuess(ctx context.Context, taken *gate.Guess, counters []gate.Counter, result Result, err error) error {
+// settleGuess says at the desk what came out of a guess. err is that of the step. The
+// result counts for nothing unless the guess did.
+func (r *run) settleGuess(ctx context.Context, taken *gate.Guess, counters []gate.Counter, result Result, err error) (counted bool, _ error) {
 	scope := counters[0].Scope
 	switch result := result.(type) {
 	case Proved, NewIdentity, AddressProved, Recovered:
@@ -115,13 +122,13 @@ func (r *run) settleGuess(ctx context.Context, taken *gate.Guess, counters []gat
 		}
 	case Rejected:
 		if err == nil && !result.Unjudged {
-			taken.Wrong()
+			counted, err := taken.Wrong(ctx)
 			r.missed(taken, scope)
-			return nil
+			return counted, err
 		}
 	}
 	taken.Return()
-	return err
+	return true, err
 }
 
 // missed tells of a wrong guess.

@@ -13,9 +13,11 @@ const (
 	// rememberRefusal is how long a refusal is repeated without asking the ledger
 	// again: somebody may have emptied the counter in another process.
 	rememberRefusal = time.Second
-	// longestQueue is how long a guess waits for others about the same that may turn
-	// out to be right.
+	// longestQueue is how long a guess waits for others about the same, from the last
+	// one that was right: who only stands in a line that moves is not sent away.
 	longestQueue = 15 * time.Second
+	// lookAgain is how long it waits for those that other processes have reserved.
+	lookAgain = 100 * time.Millisecond
 	// most is how many counters are remembered.
 	most = 1 << 15
 )
@@ -34,10 +36,12 @@ type Desk struct {
 
 // seat is what a process remembers of a counter.
 type seat struct {
-	idle     []time.Time // guesses that were given back, by when they stop counting
+	idle     []time.Time // guesses that were given back, by when they end
 	inFlight int         // guesses that are being looked at
 	asking   int         // guesses that wait for the ledger's answer
 	taken    int         // what the ledger said last
+	held     int         // the same: how many of those some process has reserved
+	served   int         // guesses that were given back so far
 	until    time.Time   // refused until then
 	final    bool
 	ask      time.Time     // and the ledger is to be asked again then
@@ -50,32 +54,12 @@ func NewDesk(l Ledger, c clock.Clock) *Desk {
 	return &Desk{ledger: l, clock: c, seats: map[Key]*seat{}}
 }
 
-// Guess is a guess that was taken. One of Right, Wrong and Return has to be called.
-type Guess struct {
-	desk   *Desk
-	places []place
-	done   bool
-	// Poisoned guesses are beyond a silent counter and have to be judged as wrong.
-	Poisoned bool
-	// Waited says that others about the same were looked at before.
-	Waited bool
-	// Stopped are the counters of which this was the last guess.
-	Stopped []Scope
-}
-
-// place is a guess's place at a seat.
-type place struct {
-	counter Counter
-	ends    time.Time
-	round   int
-}
-
 // Take takes a guess for all counters. It is nil with Refused when one of them
 // refuses. It waits while guesses about the same are looked at that may be right.
 func (d *Desk) Take(ctx context.Context, counters []Counter) (*Guess, *Refused, error) {
-	patience, cancel := context.WithTimeout(ctx, longestQueue)
-	defer cancel()
-	waited := false
+	patience := time.NewTimer(longestQueue)
+	defer patience.Stop()
+	waited, served := false, 0
 	for {
 		g, refused, wait, err := d.try(ctx, counters)
 		if err != nil || g != nil {
@@ -87,17 +71,28 @@ func (d *Desk) Take(ctx context.Context, counters []Counter) (*Guess, *Refused, 
 		if wait == nil {
 			return nil, refused, nil
 		}
-		waited = true
+		if waited && wait.served != served {
+			patience.Reset(longestQueue)
+		}
+		waited, served = true, wait.served
 		select {
-		case <-wait:
-		case <-patience.Done():
-			return nil, refused, ctx.Err()
+		case <-wait.moves:
+		case <-patience.C:
+			return nil, refused, nil
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
 		}
 	}
 }
 
-// try is one attempt of Take. With wait it is worth another one when that is closed.
-func (d *Desk) try(ctx context.Context, counters []Counter) (g *Guess, refused *Refused, wait <-chan struct{}, err error) {
+// line is what a guess that is refused for now waits in.
+type line struct {
+	moves  <-chan struct{} // closed when it is worth another attempt
+	served int             // of the seat
+}
+
+// try is one attempt of Take. With a line it is worth another one when that moves.
+func (d *Desk) try(ctx context.Context, counters []Counter) (g *Guess, refused *Refused, wait *line, err error) {
 	now := d.clock.Now()
 	g = &Guess{desk: d}
 	need := d.sit(g, counters, now)
@@ -133,7 +128,7 @@ func (d *Desk) sit(g *Guess, counters []Counter, now time.Time) (need []Counter)
 			need = append(need, c)
 			continue
 		}
-		s.idle = slices.DeleteFunc(s.idle, func(ends time.Time) bool { return !now.Before(ends) })
+		s.idle = slices.DeleteFunc(s.idle, func(ends time.Time) bool { return !now.Add(c.Rule.enough()).Before(ends) })
 		if len(s.idle) == 0 {
 			need = append(need, c)
 			continue
@@ -147,11 +142,11 @@ func (d *Desk) sit(g *Guess, counters []Counter, now time.Time) (need []Counter)
 }
 
 // remembered is a refusal that is still known.
-func (d *Desk) remembered(need []Counter, now time.Time) (*Refused, <-chan struct{}) {
+func (d *Desk) remembered(need []Counter, now time.Time) (*Refused, *line) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range need {
-		if s := d.seats[c.Subject]; s != nil && !c.Silent && now.Before(s.until) && now.Before(s.ask) {
+		if s := d.seats[c.Subject]; s != nil && !c.Silent && now.Before(s.until) && (now.Before(s.ask) || s.asking > 0) {
 			return s.refuse(c)
 		}
 	}
@@ -183,25 +178,39 @@ func (d *Desk) stir(k Key) {
 	}
 }
 
-// refuse is the refusal of a counter, and what to wait for before another attempt.
-func (s *seat) refuse(c Counter) (*Refused, <-chan struct{}) {
+// refuse is the refusal of a counter, and the line for another attempt.
+func (s *seat) refuse(c Counter) (*Refused, *line) {
 	r := &Refused{Scope: c.Scope, Until: s.until, Final: s.final}
 	switch {
 	case len(s.idle) > 0: // given back since
 		now := make(chan struct{})
 		close(now)
-		return r, now
-	case s.inFlight == 0 && s.asking == 0:
+		return r, &line{now, s.served}
+	case s.inFlight == 0 && s.asking == 0 && !s.elsewhere():
 		return r, nil
 	}
 	if s.over == nil {
 		s.over = make(chan struct{})
 	}
-	return r, s.over
+	return r, &line{s.over, s.served}
+}
+
+// elsewhere says whether other processes have guesses that may be right. Nobody here
+// hears what becomes of those.
+func (s *seat) elsewhere() bool { return s.held > s.inFlight+len(s.idle) }
+
+// lookAgain has those who wait at a seat ask the ledger.
+func (d *Desk) lookAgain(k Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.seats[k]; s != nil {
+		s.ask = time.Time{}
+		d.stir(k)
+	}
 }
 
 // granted notes what the ledger has decided.
-func (d *Desk) granted(g *Guess, need []Counter, states []State, now time.Time) (refused *Refused, wait <-chan struct{}) {
+func (d *Desk) granted(g *Guess, need []Counter, states []State, now time.Time) (refused *Refused, wait *line) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	denied := false
@@ -216,12 +225,15 @@ func (d *Desk) granted(g *Guess, need []Counter, states []State, now time.Time) 
 		case !state.Granted && c.Silent:
 			g.Poisoned = true
 		case !state.Granted:
-			s.taken, s.until, s.final, s.ask = state.Taken, state.Until, state.Taken >= c.Rule.Stop, now.Add(rememberRefusal)
+			s.taken, s.held, s.until, s.final, s.ask = state.Taken, state.Held, state.Until, state.Taken >= c.Rule.Stop, now.Add(rememberRefusal)
+			if s.elsewhere() {
+				time.AfterFunc(lookAgain, func() { d.lookAgain(c.Subject) })
+			}
 			if r, w := s.refuse(c); refused == nil || w == nil {
 				refused, wait = r, w
 			}
 		case !denied:
-			s.taken, s.until = state.Taken, time.Time{}
+			s.taken, s.held, s.until = state.Taken, state.Held, time.Time{}
 			s.inFlight++
 			g.places = append(g.places, place{c, state.Ends, s.round})
 			if state.Taken >= c.Rule.Stop {
@@ -244,59 +256,6 @@ func (d *Desk) seat(k Key) *seat {
 	return s
 }
 
-// Wrong says that the guess was wrong: it stays counted.
-func (g *Guess) Wrong() { g.leave(false) }
-
-// Return gives the guess back: nothing was found out.
-func (g *Guess) Return() { g.leave(true) }
-
-// Right gives the guess back and empties the counters of wrong ones before it.
-func (g *Guess) Right(ctx context.Context) error {
-	about := g.failures()
-	g.leave(true)
-	return g.desk.ledger.ForgetGuesses(ctx, about...)
-}
-
-// failures are what the counters are about on which there are more guesses than this
-// process holds. The desk forgets them.
-func (g *Guess) failures() (about []Key) {
-	g.desk.mu.Lock()
-	defer g.desk.mu.Unlock()
-	for _, p := range g.places {
-		s := g.desk.seats[p.counter.Subject]
-		if s != nil && !p.counter.Kept && s.taken > s.inFlight+len(s.idle) && !slices.Contains(about, p.counter.About) {
-			about = append(about, p.counter.About)
-		}
-	}
-	for _, p := range g.places {
-		if s := g.desk.seats[p.counter.Subject]; s != nil && slices.Contains(about, p.counter.About) {
-			s.empty()
-		}
-	}
-	return about
-}
-
-func (g *Guess) leave(back bool) {
-	if g.done {
-		return
-	}
-	g.done = true
-	d := g.desk
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, p := range g.places {
-		s := d.seats[p.counter.Subject]
-		if s == nil {
-			continue
-		}
-		s.inFlight--
-		if back && s.round == p.round {
-			s.idle = append(s.idle, p.ends)
-		}
-		d.stir(p.counter.Subject)
-	}
-}
-
 // useless says that nothing is worth remembering.
 func (s *seat) useless() bool {
 	return s.inFlight == 0 && s.asking == 0 && len(s.idle) == 0 && s.until.IsZero()
@@ -304,7 +263,7 @@ func (s *seat) useless() bool {
 
 // empty forgets what was counted. Guesses that are looked at are not given back.
 func (s *seat) empty() {
-	s.round, s.idle, s.taken, s.until = s.round+1, nil, 0, time.Time{}
+	s.round, s.idle, s.taken, s.held, s.until = s.round+1, nil, 0, 0, time.Time{}
 }
 
 // Forget empties all counters about something: of an account that an operator lets in.

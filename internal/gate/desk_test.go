@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"sync"
 	"testing"
@@ -12,10 +13,10 @@ import (
 	"cardea/internal/gate"
 )
 
-// ledger is gate.Ledger in memory. Rules beyond Stop are storetest's.
+// ledger is gate.Ledger in memory.
 type ledger struct {
 	mu     sync.Mutex
-	taken  map[gate.Key]int
+	rows   map[gate.Key]gate.Row
 	writes int
 	fails  error
 }
@@ -27,27 +28,51 @@ func (l *ledger) TakeGuesses(_ context.Context, counters []gate.Counter, now tim
 	if l.fails != nil {
 		return nil, l.fails
 	}
-	states, refused := make([]gate.State, len(counters)), false
+	states, after, refused := make([]gate.State, len(counters)), map[gate.Key]gate.Row{}, false
 	for n, c := range counters {
-		states[n] = gate.State{Granted: l.taken[c.Subject] < c.Rule.Stop, Taken: l.taken[c.Subject], Until: now.Add(time.Minute)}
-		refused = refused || !states[n].Granted && !c.Silent
+		row, granted := c.Rule.Take(l.rows[c.Subject], now)
+		states[n], after[c.Subject] = c.Rule.State(row, granted, now), row
+		refused = refused || !granted && !c.Silent
 	}
-	for n, c := range counters {
-		if states[n].Granted && !refused {
-			l.taken[c.Subject]++
-			states[n].Taken, states[n].Ends = l.taken[c.Subject], now.Add(c.Rule.Window)
-		}
+	if !refused {
+		maps.Copy(l.rows, after)
 	}
 	return states, nil
+}
+
+func (l *ledger) MissGuesses(_ context.Context, subjects []gate.Key, now time.Time) (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	after := map[gate.Key]gate.Row{}
+	for _, k := range subjects {
+		row, there := l.rows[k]
+		if !there {
+			continue
+		}
+		if row.Held == 0 || !row.HeldUntil.After(now) {
+			return false, nil
+		}
+		row.Held--
+		after[k] = row
+	}
+	maps.Copy(l.rows, after)
+	return true, nil
 }
 
 func (l *ledger) ForgetGuesses(_ context.Context, about ...gate.Key) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, k := range about {
-		delete(l.taken, k)
+		delete(l.rows, k)
 	}
 	return nil
+}
+
+// taken is how many count.
+func (l *ledger) taken(name byte) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rows[gate.Key{name}].Taken
 }
 
 func counter(name byte, stop int) gate.Counter {
@@ -63,7 +88,7 @@ type desk struct {
 }
 
 func newDesk(t *testing.T) *desk {
-	l := &ledger{taken: map[gate.Key]int{}}
+	l := &ledger{rows: map[gate.Key]gate.Row{}}
 	c := clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
 	return &desk{gate.NewDesk(l, c), l, t, c}
 }
@@ -79,8 +104,15 @@ func (d *desk) take(counters ...gate.Counter) (*gate.Guess, *gate.Refused) {
 
 func (d *desk) right(g *gate.Guess) {
 	d.Helper()
-	if err := g.Right(d.Context()); err != nil {
-		d.Fatal(err)
+	if counted, err := g.Right(d.Context()); err != nil || !counted {
+		d.Fatal(counted, err)
+	}
+}
+
+func (d *desk) wrong(g *gate.Guess) {
+	d.Helper()
+	if counted, err := g.Wrong(d.Context()); err != nil || !counted {
+		d.Fatal(counted, err)
 	}
 }
 
@@ -90,8 +122,8 @@ func TestRightGuessesUseNothingUpAndCostOneWrite(t *testing.T) {
 		g, _ := d.take(counter('a', 3), counter('n', 3))
 		d.right(g)
 	}
-	if d.writes != 1 || d.taken[gate.Key{'a'}] != 1 {
-		t.Errorf("%d writes, %d taken", d.writes, d.taken[gate.Key{'a'}])
+	if d.writes != 1 || d.taken('a') != 1 {
+		t.Errorf("%d writes, %d taken", d.writes, d.taken('a'))
 	}
 }
 
@@ -101,12 +133,12 @@ func TestARightGuessEmptiesItsCountersButNotThoseThatAreKept(t *testing.T) {
 	network.Kept = true
 	for range 2 {
 		g, _ := d.take(counter('a', 3), network)
-		g.Wrong()
+		d.wrong(g)
 	}
 	g, _ := d.take(counter('a', 3), network)
 	d.right(g)
-	if d.taken[gate.Key{'a'}] != 0 || d.taken[gate.Key{'n'}] != 3 {
-		t.Errorf("taken: %v", d.taken)
+	if d.taken('a') != 0 || d.taken('n') != 3 {
+		t.Errorf("taken: %v", d.rows)
 	}
 }
 
@@ -128,10 +160,12 @@ func TestOfParallelGuessesNoMoreAreLookedAtThanAreAllowedAndRightOnesWaitForThei
 				mu.Lock()
 				looked++
 				mu.Unlock()
+				end := g.Right
 				if wrong {
-					g.Wrong()
-				} else if err := g.Right(t.Context()); err != nil {
-					t.Error(err)
+					end = g.Wrong
+				}
+				if counted, err := end(t.Context()); err != nil || !counted {
+					t.Error(counted, err)
 				}
 			})
 		}
@@ -145,7 +179,7 @@ func TestOfParallelGuessesNoMoreAreLookedAtThanAreAllowedAndRightOnesWaitForThei
 func TestARefusalIsRememberedForASecond(t *testing.T) {
 	d := newDesk(t)
 	g, _ := d.take(counter('a', 1))
-	g.Wrong()
+	d.wrong(g)
 	for range 100 {
 		if _, refused := d.take(counter('a', 1)); refused == nil {
 			t.Fatal("not refused")
@@ -154,7 +188,7 @@ func TestARefusalIsRememberedForASecond(t *testing.T) {
 	if d.writes != 2 {
 		t.Errorf("the ledger was asked %d times, want 2", d.writes)
 	}
-	d.taken = map[gate.Key]int{} // somebody has emptied it elsewhere
+	clear(d.rows) // somebody has emptied it elsewhere
 	d.clock.Advance(time.Second)
 	if _, refused := d.take(counter('a', 1)); refused != nil {
 		t.Error("refused for ever")
@@ -170,7 +204,7 @@ func TestASilentCounterPoisonsInsteadOfRefusing(t *testing.T) {
 		if g.Poisoned != want {
 			t.Errorf("guess %d: poisoned is %t", n+1, g.Poisoned)
 		}
-		g.Wrong()
+		d.wrong(g)
 	}
 }
 
@@ -182,7 +216,7 @@ func TestAGuessThatCannotBeCountedIsNotLookedAt(t *testing.T) {
 	}
 	d.fails = nil
 	g, _ := d.take(counter('a', 5))
-	g.Wrong()
+	d.wrong(g)
 }
 
 func TestAFloodIsStoppedInMemoryAndTheBucketFillsAgain(t *testing.T) {

@@ -7,8 +7,9 @@
 //
 // Invariants: a guess is counted before it is looked at, by one conditional write, so
 // of any number of parallel guesses on any number of processes no more are looked at
-// than a counter allows. Whoever was right gives the guess back. What is refused is
-// neither counted nor looked at.
+// than a counter allows. Until it is known what became of it, it is reserved for a
+// time (Lease); nobody hears the outcome of one whose time has run out. Whoever was
+// right gives the guess back. What is refused is neither counted nor looked at.
 package gate
 
 import (
@@ -33,15 +34,6 @@ const (
 	Recovery Scope = "recovery" // an address that a code was sent to
 )
 
-// Rule says how many guesses a counter lets through. Free go through at once. Then
-// each has to wait after the one before it: First, and twice as long each time, at
-// most Longest. Stop is how many there are in all. A counter starts again when nothing
-// was counted for Window.
-type Rule struct {
-	Free, Stop             int
-	First, Longest, Window time.Duration
-}
-
 // Counter is what one guess is counted for.
 type Counter struct {
 	Scope   Scope
@@ -62,15 +54,20 @@ type Counter struct {
 type State struct {
 	Granted bool
 	Taken   int       // guesses that count, this one included
+	Held    int       // those of them that some process has reserved and not found wrong
 	Until   time.Time // not granted: when there may be another
-	Ends    time.Time // granted: when the counter starts again if nothing else is counted
+	Ends    time.Time // granted: how long it is reserved; of a bucket: when it has faded
 }
 
 // Ledger keeps counters for all processes.
 type Ledger interface {
-	// TakeGuesses counts a guess for every counter, or for none when one that is not
+	// TakeGuesses reserves a guess at every counter, or at none when one that is not
 	// silent refuses. States are in the order of the counters. It commits on its own.
 	TakeGuesses(ctx context.Context, counters []Counter, now time.Time) ([]State, error)
+	// MissGuesses makes one reservation each a guess that was wrong. False, and nothing
+	// is changed, when one has lapsed: then others may have had the guess. It commits
+	// on its own.
+	MissGuesses(ctx context.Context, subjects []Key, now time.Time) (bool, error)
 	// ForgetGuesses empties all counters about something.
 	ForgetGuesses(ctx context.Context, about ...Key) error
 }

@@ -10,19 +10,27 @@ import (
 	"cardea/internal/gate"
 )
 
-const guessColumns = "tenant, subject, about, taken, wait, counted_at, ends_at, free, stop, first_wait, max_wait"
+const guessColumns = "tenant, subject, about, taken, wait, counted_at, ends_at, free, stop, first_wait, max_wait, refill, held, held_until"
 
 // The rules of gate.Rule as SQL: when a counter lets a guess through, and what
-// becomes of it then.
+// becomes of it then. Of a bucket, refill is how long it takes for one to fade.
 const (
-	guessOver    = "guesses.ends_at <= excluded.counted_at"
-	guessAllowed = guessOver + " OR (guesses.taken < excluded.stop AND guesses.counted_at + guesses.wait <= excluded.counted_at)"
-	guessTaken   = "CASE WHEN " + guessOver + " THEN 1 ELSE guesses.taken + 1 END"
-	guessWait    = "CASE WHEN " + guessOver + " THEN excluded.wait WHEN guesses.taken + 1 < excluded.free THEN 0 " +
+	guessOver   = "guesses.ends_at <= excluded.counted_at"
+	guessLapsed = "guesses.held_until <= excluded.counted_at"
+	guessHad    = "CASE WHEN " + guessOver + " THEN 0 WHEN " + guessLapsed + " THEN guesses.taken - guesses.held ELSE guesses.taken END"
+	guessHeld   = "CASE WHEN " + guessOver + " OR " + guessLapsed + " THEN excluded.held ELSE guesses.held + excluded.held END"
+
+	guessAllowed = guessOver + " OR (excluded.refill > 0 AND guesses.ends_at - excluded.counted_at <= (excluded.stop - 1) * excluded.refill) OR " +
+		"(excluded.refill = 0 AND " + guessHad + " < excluded.stop AND guesses.counted_at + guesses.wait <= excluded.counted_at)"
+	guessWait = "CASE WHEN " + guessOver + " THEN excluded.wait WHEN " + guessHad + " + 1 < excluded.free THEN 0 " +
 		"WHEN guesses.wait = 0 THEN excluded.first_wait WHEN guesses.wait * 2 > excluded.max_wait THEN excluded.max_wait ELSE guesses.wait * 2 END"
-	guessCounts = " ON CONFLICT (tenant, subject) DO UPDATE SET taken = " + guessTaken + ", wait = " + guessWait + ", about = excluded.about, " +
-		"counted_at = excluded.counted_at, ends_at = excluded.ends_at, free = excluded.free, stop = excluded.stop, " +
-		"first_wait = excluded.first_wait, max_wait = excluded.max_wait WHERE " + guessAllowed + " RETURNING subject, taken"
+	guessEnds = "CASE WHEN excluded.refill > 0 AND guesses.ends_at > excluded.counted_at THEN guesses.ends_at + excluded.refill ELSE excluded.ends_at END"
+
+	guessCounts = " ON CONFLICT (tenant, subject) DO UPDATE SET taken = " + guessHad + " + 1, wait = " + guessWait + ", about = excluded.about, " +
+		"counted_at = excluded.counted_at, ends_at = " + guessEnds + ", free = excluded.free, stop = excluded.stop, " +
+		"first_wait = excluded.first_wait, max_wait = excluded.max_wait, refill = excluded.refill, held = " + guessHeld + ", " +
+		"held_until = excluded.held_until WHERE " + guessAllowed + " RETURNING subject, " + guessState
+	guessState = "taken, held, wait, counted_at, ends_at, held_until"
 )
 
 // errRefused undoes the counting of a guess that one of the counters refuses.
@@ -32,6 +40,7 @@ var errRefused = errors.New("a counter refuses the guess")
 // parallel guesses no more get through than the rules allow. Rows are written in
 // the order of their keys, so that no two transactions wait for each other.
 func (t *Tenant) TakeGuesses(ctx context.Context, counters []gate.Counter, now time.Time) ([]gate.State, error) {
+	now = now.Truncate(time.Microsecond).UTC() // as times are stored
 	sorted := slices.Clone(counters)
 	slices.SortFunc(sorted, func(a, b gate.Counter) int { return slices.Compare(a.Subject[:], b.Subject[:]) })
 	var states map[gate.Key]gate.State
@@ -44,7 +53,7 @@ func (t *Tenant) TakeGuesses(ctx context.Context, counters []gate.Counter, now t
 			return err
 		}
 		refused := slices.DeleteFunc(slices.Clone(sorted), func(c gate.Counter) bool { return states[c.Subject].Granted })
-		if err := x.guessesRefused(refused, states); err != nil {
+		if err := x.guessesRefused(refused, states, now); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(refused, func(c gate.Counter) bool { return !c.Silent }) {
@@ -59,45 +68,56 @@ func (t *Tenant) TakeGuesses(ctx context.Context, counters []gate.Counter, now t
 	all := make([]gate.State, len(counters))
 	for n, c := range counters {
 		all[n] = states[c.Subject]
-		if all[n].Granted {
-			all[n].Ends = now.Add(c.Rule.Window)
-		}
 	}
 	return all, nil
 }
 
-// guessRow is the row of a counter that has counted nothing else yet.
-func (x *Tx) guessRow(c gate.Counter, now time.Time) []any {
-	wait := time.Duration(0)
-	if c.Rule.Free <= 1 {
-		wait = c.Rule.First
+// guessRow is a counter as guessColumns say.
+func (x *Tx) guessRow(c gate.Counter, row gate.Row) []any {
+	return []any{x.tenant, c.Subject[:], c.About[:], int64(row.Taken), row.Wait.Microseconds(), microsOrZero(row.Counted), microsOrZero(row.Ends),
+		int64(c.Rule.Free), int64(c.Rule.Stop), c.Rule.First.Microseconds(), c.Rule.Longest.Microseconds(), c.Rule.Every.Microseconds(),
+		int64(row.Held), microsOrZero(row.HeldUntil)}
+}
+
+func microsOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
 	}
-	return []any{x.tenant, c.Subject[:], c.About[:], int64(1), wait.Microseconds(), micros(now), micros(now.Add(c.Rule.Window)),
-		int64(c.Rule.Free), int64(c.Rule.Stop), c.Rule.First.Microseconds(), c.Rule.Longest.Microseconds()}
+	return micros(t)
+}
+
+// scanGuess reads what guessState names; before are the columns before those.
+func scanGuess(rows *sql.Rows, before ...any) (row gate.Row, err error) {
+	var wait int64
+	err = rows.Scan(append(before, &row.Taken, &row.Held, &wait, timeAt{&row.Counted}, timeAt{&row.Ends}, timeAt{&row.HeldUntil})...)
+	row.Wait = time.Duration(wait) * time.Microsecond
+	return row, err
 }
 
 // takeReturning counts in one statement, which tells what it has counted.
 func (x *Tx) takeReturning(counters []gate.Counter, now time.Time) (map[gate.Key]gate.State, error) {
 	var args []any
 	for _, c := range counters {
-		args = append(args, x.guessRow(c, now)...)
+		first, _ := c.Rule.Take(gate.Row{}, now)
+		args = append(args, x.guessRow(c, first)...)
 	}
-	return x.guessesTaken(x.db.texts.guesses.texts[len(counters)], args)
+	states := map[gate.Key]gate.State{}
+	return states, x.guessRows(x.db.texts.guesses.texts[len(counters)], args, func(k gate.Key, row gate.Row) {
+		n := slices.IndexFunc(counters, func(c gate.Counter) bool { return c.Subject == k })
+		states[k] = counters[n].Rule.State(row, true, now)
+	})
 }
 
-// guessesTaken reads subjects and counts of what was granted.
-func (x *Tx) guessesTaken(query string, args []any) (map[gate.Key]gate.State, error) {
-	states := map[gate.Key]gate.State{}
-	err := x.c.query(query, args, func(rows *sql.Rows) error {
+// guessRows reads subjects and counters.
+func (x *Tx) guessRows(query string, args []any, each func(gate.Key, gate.Row)) error {
+	return x.c.query(query, args, func(rows *sql.Rows) error {
 		var subject []byte
-		s := gate.State{Granted: true}
-		if err := rows.Scan(&subject, &s.Taken); err != nil {
-			return err
+		row, err := scanGuess(rows, &subject)
+		if err == nil {
+			each(gate.Key(subject), row)
 		}
-		states[gate.Key(subject)] = s
-		return nil
+		return err
 	})
-	return states, err
 }
 
 // takeLocked does the same where a statement cannot tell: it makes sure that the row
@@ -105,69 +125,66 @@ func (x *Tx) guessesTaken(query string, args []any) (map[gate.Key]gate.State, er
 func (x *Tx) takeLocked(counters []gate.Counter, now time.Time) (map[gate.Key]gate.State, error) {
 	states := map[gate.Key]gate.State{}
 	for _, c := range counters {
-		row := x.guessRow(c, now)
-		row[3], row[4], row[5], row[6] = int64(0), int64(0), int64(0), int64(0) // it ended long ago
-		if _, err := x.c.exec(x.db.texts.guesses.texts[1], row...); err != nil {
+		if _, err := x.c.exec(x.db.texts.guesses.texts[1], x.guessRow(c, gate.Row{})...); err != nil { // it ended long ago
 			return nil, err
 		}
-		var taken int
-		var wait, counted, ends int64
-		err := one(x.c, "SELECT taken, wait, counted_at, ends_at FROM guesses WHERE tenant = ? AND subject = ?"+x.db.dialect.lockRow,
-			[]any{x.tenant, c.Subject[:]}, &taken, &wait, &counted, &ends)
+		var row gate.Row
+		err := x.guessRows("SELECT subject, "+guessState+" FROM guesses WHERE tenant = ? AND subject = ?"+x.db.dialect.lockRow,
+			[]any{x.tenant, c.Subject[:]}, func(_ gate.Key, found gate.Row) { row = found })
 		if err != nil {
 			return nil, err
 		}
-		at := micros(now)
-		switch over := ends <= at; {
-		case over:
-			taken, wait = 0, 0
-		case taken >= c.Rule.Stop, counted+wait > at:
+		row, granted := c.Rule.Take(row, now)
+		if !granted {
 			continue
 		}
-		taken++
-		switch {
-		case taken < c.Rule.Free:
-			wait = 0
-		case wait == 0:
-			wait = c.Rule.First.Microseconds()
-		default:
-			wait = min(wait*2, c.Rule.Longest.Microseconds())
-		}
-		_, err = x.c.exec("UPDATE guesses SET about = ?, taken = ?, wait = ?, counted_at = ?, ends_at = ?, free = ?, stop = ?, first_wait = ?, max_wait = ? "+
-			"WHERE tenant = ? AND subject = ?", c.About[:], int64(taken), wait, at, micros(now.Add(c.Rule.Window)), int64(c.Rule.Free), int64(c.Rule.Stop),
-			c.Rule.First.Microseconds(), c.Rule.Longest.Microseconds(), x.tenant, c.Subject[:])
+		set := x.guessRow(c, row)
+		_, err = x.c.exec("UPDATE guesses SET about = ?, taken = ?, wait = ?, counted_at = ?, ends_at = ?, free = ?, stop = ?, first_wait = ?, max_wait = ?, "+
+			"refill = ?, held = ?, held_until = ? WHERE tenant = ? AND subject = ?", append(set[2:], set[:2]...)...)
 		if err != nil {
 			return nil, err
 		}
-		states[c.Subject] = gate.State{Granted: true, Taken: taken}
+		states[c.Subject] = c.Rule.State(row, true, now)
 	}
 	return states, nil
 }
 
 // guessesRefused adds the states of counters that refuse.
-func (x *Tx) guessesRefused(counters []gate.Counter, states map[gate.Key]gate.State) error {
-	stop := map[gate.Key]int{}
+func (x *Tx) guessesRefused(counters []gate.Counter, states map[gate.Key]gate.State, now time.Time) error {
+	rules := map[gate.Key]gate.Rule{}
 	in, args := padded(counters, func(c gate.Counter) any {
-		stop[c.Subject] = c.Rule.Stop
+		rules[c.Subject] = c.Rule
 		return c.Subject[:]
 	})
-	return x.c.query("SELECT subject, taken, wait, counted_at, ends_at FROM guesses WHERE tenant = ? AND subject IN ("+in+")",
-		append([]any{x.tenant}, args...), func(rows *sql.Rows) error {
-			var subject []byte
-			var s gate.State
-			var wait int64
-			var counted, ends time.Time
-			if err := rows.Scan(&subject, &s.Taken, &wait, timeAt{&counted}, timeAt{&ends}); err != nil {
-				return err
-			}
-			key := gate.Key(subject)
-			s.Until = counted.Add(time.Duration(wait) * time.Microsecond)
-			if s.Taken >= stop[key] {
-				s.Until = ends
-			}
-			states[key] = s
-			return nil
-		})
+	return x.guessRows("SELECT subject, "+guessState+" FROM guesses WHERE tenant = ? AND subject IN ("+in+")",
+		append([]any{x.tenant}, args...), func(k gate.Key, row gate.Row) { states[k] = rules[k].State(row, false, now) })
+}
+
+// MissGuesses implements gate.Ledger. A counter that is not there any more was emptied
+// in the meantime, and its guesses with it. One whose reservations have lapsed has none
+// to give, and neither has one of which others took as many as there were.
+func (t *Tenant) MissGuesses(ctx context.Context, subjects []gate.Key, now time.Time) (counted bool, err error) {
+	in, args := padded(subjects, func(k gate.Key) any { return k[:] })
+	args = append([]any{t.id}, args...)
+	err = t.Tx(ctx, func(x *Tx) error {
+		counted = true
+		n, err := x.c.exec("UPDATE guesses SET held = held - 1 WHERE tenant = ? AND subject IN ("+in+") AND held > 0 AND held_until > ?", append(args, micros(now))...)
+		if err != nil || int(n) == len(subjects) {
+			return err
+		}
+		var there int
+		if err := one(x.c, "SELECT COUNT(*) FROM guesses WHERE tenant = ? AND subject IN ("+in+")", args, &there); err != nil {
+			return err
+		}
+		if counted = int(n) == there; !counted {
+			return errRefused
+		}
+		return nil
+	})
+	if errors.Is(err, errRefused) {
+		err = nil
+	}
+	return counted, err
 }
 
 // ForgetGuesses implements gate.Ledger.

@@ -134,18 +134,6 @@ func (s jsonAt) Scan(src any) error {
 	return nil
 }
 
-// rowsIn decodes the JSON array that a sub-select aggregated. An empty array is nil.
-func rowsIn[T any](raw []byte) ([]T, error) {
-	if len(raw) <= len("[]") {
-		return nil, nil
-	}
-	var rows []T
-	if err := json.Unmarshal(raw, &rows); err != nil {
-		return nil, fmt.Errorf("decoding child rows: %w", err)
-	}
-	return rows, nil
-}
-
 func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
 
 func timeOfNil(micros *int64) *time.Time {

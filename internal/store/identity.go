@@ -107,29 +107,83 @@ func (k *identityChildren) dest(credentials bool) []any {
 
 // addressRow is an address of either table.
 type addressRow struct {
-	ID         uuid.UUID `json:"id"`
-	Via        string    `json:"via"`
-	Value      string    `json:"value"`
-	Verified   int       `json:"verified"`
-	VerifiedAt *int64    `json:"verified_at"`
-	Status     string    `json:"status"`
-	BreakGlass string    `json:"break_glass"` // hexadecimal; "" for none
-	CreatedAt  int64     `json:"created_at"`
-	UpdatedAt  int64     `json:"updated_at"`
+	ID         uuid.UUID
+	Via        string
+	Value      string
+	Verified   int64
+	VerifiedAt *int64
+	Status     string
+	BreakGlass string // hexadecimal; "" for none
+	CreatedAt  int64
+	UpdatedAt  int64
+}
+
+func (r *addressRow) set(name []byte, v jsonValue) (err error) {
+	switch string(name) {
+	case "id":
+		r.ID, err = v.id()
+	case "via":
+		r.Via, err = v.text()
+	case "value":
+		r.Value, err = v.text()
+	case "verified":
+		r.Verified, err = v.number()
+	case "verified_at":
+		r.VerifiedAt, err = v.numberOrNil()
+	case "status":
+		r.Status, err = v.text()
+	case "break_glass":
+		if !v.null() {
+			r.BreakGlass, err = v.text()
+		}
+	case "created_at":
+		r.CreatedAt, err = v.number()
+	case "updated_at":
+		r.UpdatedAt, err = v.number()
+	}
+	return err
 }
 
 type credentialRow struct {
-	ID        uuid.UUID `json:"id"`
-	Type      string    `json:"type"`
-	Config    string    `json:"config"`
-	Version   int       `json:"version"`
-	CreatedAt int64     `json:"created_at"`
-	UpdatedAt int64     `json:"updated_at"`
+	ID        uuid.UUID
+	Type      string
+	Config    string
+	Version   int64
+	CreatedAt int64
+	UpdatedAt int64
+}
+
+func (r *credentialRow) set(name []byte, v jsonValue) (err error) {
+	switch string(name) {
+	case "id":
+		r.ID, err = v.id()
+	case "type":
+		r.Type, err = v.text()
+	case "config":
+		r.Config, err = v.text()
+	case "version":
+		r.Version, err = v.number()
+	case "created_at":
+		r.CreatedAt, err = v.number()
+	case "updated_at":
+		r.UpdatedAt, err = v.number()
+	}
+	return err
 }
 
 type identifierRow struct {
-	Type       string `json:"type"`
-	Identifier string `json:"identifier"`
+	Type       string
+	Identifier string
+}
+
+func (r *identifierRow) set(name []byte, v jsonValue) (err error) {
+	switch string(name) {
+	case "type":
+		r.Type, err = v.text()
+	case "identifier":
+		r.Identifier, err = v.text()
+	}
+	return err
 }
 
 // join hangs the child rows on their identity, ordered by id.
@@ -183,7 +237,7 @@ func (k *identityChildren) joinCredentials(i *identity.Identity) error {
 		slices.Sort(byType[r.Type])
 		i.Credentials[identity.CredentialType(r.Type)] = identity.Credential{
 			ID: r.ID, Type: identity.CredentialType(r.Type), Identifiers: byType[r.Type],
-			Config: json.RawMessage(r.Config), Version: r.Version,
+			Config: json.RawMessage(r.Config), Version: int(r.Version),
 			CreatedAt: timeOf(r.CreatedAt), UpdatedAt: timeOf(r.UpdatedAt),
 		}
 	}

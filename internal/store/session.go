@@ -80,8 +80,22 @@ func (r *sessionRow) session() (*session.Session, error) {
 }
 
 type deviceRow struct {
-	ID        uuid.UUID `json:"id"`
-	IPAddress *string   `json:"ip_address"`
-	UserAgent *string   `json:"user_agent"`
-	Location  *string   `json:"location"`
+	ID        uuid.UUID
+	IPAddress *string
+	UserAgent *string
+	Location  *string
+}
+
+func (r *deviceRow) set(name []byte, v jsonValue) (err error) {
+	switch string(name) {
+	case "id":
+		r.ID, err = v.id()
+	case "ip_address":
+		r.IPAddress, err = v.textOrNil()
+	case "user_agent":
+		r.UserAgent, err = v.textOrNil()
+	case "location":
+		r.Location, err = v.textOrNil()
+	}
+	return err
 }

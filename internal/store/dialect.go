@@ -54,6 +54,12 @@ type dialect struct {
 	// prepares: statements are kept prepared here; elsewhere the driver sees to it.
 	prepares bool
 
+	// begin begins a transaction; nil for a database without a server.
+	begin func(ctx context.Context, db *sql.DB, stats *counters) (transaction, error)
+	// batches: statements that nobody waits for travel together. What one of them
+	// shows to be in vain has to be undone with those behind it.
+	batches bool
+
 	// Classes of errors.
 	unique func(error) bool  // a unique value is taken
 	orphan func(error) bool  // a foreign key leads nowhere
@@ -107,6 +113,20 @@ func newInserter(table, columns, end string) *inserter {
 		in.texts[n] = head + strings.TrimSuffix(strings.Repeat(row+", ", n), ", ") + end
 	}
 	return in
+}
+
+// later is run for whoever need not know at once. judge sees how many of the rows were
+// left out.
+func (in *inserter) later(c conn, args []any, judge func(missing int64, err error) error) error {
+	for len(args) > 0 {
+		n := min(len(args)/in.width, most)
+		err := c.later(func(k int64, err error) error { return judge(int64(n)-k, err) }, in.texts[n], args[:n*in.width]...)
+		if err != nil {
+			return err
+		}
+		args = args[n*in.width:]
+	}
+	return nil
 }
 
 // run inserts rows that are laid out one after another in args, and tells how

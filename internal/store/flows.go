@@ -86,8 +86,7 @@ func (x *Tx) InsertFlow(f *flow.Flow) error {
 		return err
 	}
 	row := append([]any{x.tenant, idBytes(f.ID), string(f.Kind), string(f.Type), micros(f.CreatedAt)}, changing...)
-	_, err = x.db.texts.flows.run(x.c, row)
-	return err
+	return x.c.later(nil, x.db.texts.flows.texts[1], row...)
 }
 
 // UpdateFlow stores all of a flow but its kind, type and time of creation.
@@ -98,10 +97,10 @@ func (x *Tx) UpdateFlow(f *flow.Flow) error {
 	if err != nil {
 		return err
 	}
-	return touched(x.c.exec("UPDATE flows SET state = ?, active_method = ?, issued_at = ?, expires_at = ?, updated_at = ?, "+
+	return x.c.later(touched, "UPDATE flows SET state = ?, active_method = ?, issued_at = ?, expires_at = ?, updated_at = ?, "+
 		"request_url = ?, return_to = ?, csrf_hash = ?, identity_id = ?, session_id = ?, organization_id = ?, schema_id = ?, "+
 		"challenge = ?, refresh = ?, requested_aal = ?, facts = ?, messages = ?, field_messages = ?, form_values = ? "+
-		"WHERE tenant = ? AND id = ?", append(row, x.tenant, idBytes(f.ID))...))
+		"WHERE tenant = ? AND id = ?", append(row, x.tenant, idBytes(f.ID))...)
 }
 
 // flowRow are the columns that change, in the order of flowColumns.

@@ -148,7 +148,7 @@ func (x *Tx) settleSearch(list ...*identity.Identity) error {
 			continue
 		}
 		settled = append(settled, pair)
-		_, err := x.c.exec("DELETE FROM search_states WHERE tenant = ? AND schema_id = ? AND stamp <> ? AND stamp <> ?",
+		err := x.c.later(nil, "DELETE FROM search_states WHERE tenant = ? AND schema_id = ? AND stamp <> ? AND stamp <> ?",
 			x.tenant, i.SchemaID, i.SearchStamp, indexing+i.SearchStamp)
 		if err != nil {
 			return err

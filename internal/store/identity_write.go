@@ -50,15 +50,32 @@ func (x *Tx) TryIdentity(i *identity.Identity, keep bool, errands ...flow.Errand
 // createOne removes what it inserted when a value is taken. The row of another
 // identity with the same id is not touched.
 func (x *Tx) createOne(i *identity.Identity) error {
+	undone := x.db.dialect.batches // by a savepoint: rows behind a conflict are inserted, too
+	if undone {
+		if err := x.c.later(nil, "SAVEPOINT created"); err != nil {
+			return err
+		}
+	}
 	table, err := x.insertIdentities([]*identity.Identity{i})
-	if err != nil || table == "" {
+	if err != nil {
+		return err
+	}
+	switch {
+	case undone && table == "":
+		return x.c.later(nil, "RELEASE SAVEPOINT created")
+	case undone:
+		err = x.c.later(nil, "ROLLBACK TO SAVEPOINT created")
+	case table == "":
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	taken, err := x.conflict(i, table)
 	if err != nil {
 		return err
 	}
-	if table != "identities" {
+	if !undone && table != "identities" {
 		if _, err := x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(i.ID)); err != nil {
 			return err
 		}
@@ -93,9 +110,22 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 		{"verifiable_addresses", x.db.texts.verifiable, verifiable},
 		{"recovery_addresses", x.db.texts.recovery, recovery},
 	} {
-		if taken, err := x.insertNew(step.in, step.args); err != nil || taken {
-			return step.table, err
+		err := step.in.later(x.c, step.args, func(missing int64, err error) error {
+			homeless := conflict != "" && err != nil && x.db.dialect.orphan(err) // what it belongs to was left out
+			if err != nil && !x.db.dialect.unique(err) && !homeless {
+				return err
+			}
+			if missing > 0 && conflict == "" {
+				conflict = step.table
+			}
+			return nil
+		})
+		if err != nil || conflict != "" {
+			return conflict, err
 		}
+	}
+	if err := x.c.flush(); err != nil || conflict != "" {
+		return conflict, err
 	}
 	if err := x.insertSearch(traits, ends); err != nil {
 		return "", err

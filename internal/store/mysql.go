@@ -33,6 +33,7 @@ func mysqlDialect() *dialect {
 		lockRow:        " FOR UPDATE",
 		lockFree:       " FOR UPDATE SKIP LOCKED",
 		some:           func(_, _, condition string) string { return condition + " LIMIT ?" },
+		begin:          beginSQL,
 		unique:         func(err error) bool { return mysqlCode(err) == 1062 },
 		orphan:         func(err error) bool { return mysqlCode(err) == 1452 },
 		intact:         func(err error) bool { return mysqlCode(err) == 1062 },

@@ -62,6 +62,11 @@ func (r *recorder) exec(query string, args ...any) (int64, error) {
 	return r.conn.exec(query, args...)
 }
 
+func (r *recorder) later(judge judge, query string, args ...any) error {
+	r.note(query)
+	return r.conn.later(judge, query, args...)
+}
+
 func (r *recorder) query(query string, args []any, each func(*sql.Rows) error) error {
 	r.note(query)
 	return r.conn.query(query, args, each)

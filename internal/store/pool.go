@@ -94,6 +94,7 @@ func (r reader) ask(query string, args []any, each func(*sql.Rows) error) error 
 	tell := func(rows *sql.Rows) error { told = true; return each(rows) }
 	for n := 1; ; n++ {
 		r.stats.statements.Add(1)
+		r.stats.trips.Add(1)
 		rows, err := r.db.QueryContext(r.waits(), r.dialect.bound(query), args...)
 		if err == nil {
 			err = eachRow(rows, tell)
@@ -132,6 +133,13 @@ func (r reader) exec(query string, _ ...any) (int64, error) {
 	return 0, fmt.Errorf("a write on a connection that reads: %.40s", query)
 }
 
+func (r reader) later(_ judge, query string, _ ...any) error {
+	_, err := r.exec(query)
+	return err
+}
+
+func (r reader) flush() error { return nil }
+
 // eachRow visits and closes rows.
 func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
 	defer rows.Close()
@@ -164,7 +172,7 @@ func one(c conn, query string, args []any, dest ...any) error {
 
 var errSeveral = errors.New("there are several rows where one was expected")
 
-// touched answers problem.ErrNotFound for a write that touched no row.
+// touched answers problem.ErrNotFound for a write that touched no row. It is a judge.
 func touched(n int64, err error) error {
 	if err == nil && n == 0 {
 		return problem.ErrNotFound

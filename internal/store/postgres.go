@@ -36,6 +36,8 @@ func postgresDialect() *dialect {
 		guesses:    guessCounts,
 		some:       someByKey,
 		returning:  true,
+		begin:      beginPostgres,
+		batches:    true,
 		unique:     func(err error) bool { return sqlState(err) == "23505" },
 		orphan:     func(err error) bool { return sqlState(err) == "23503" },
 		intact:     func(error) bool { return false },

@@ -59,22 +59,23 @@ func (x *Tx) batch() (at int64, id uuid.UUID) {
 func (x *Tx) tell(sessionID, identityID uuid.UUID) error {
 	at, batch := x.batch()
 	x.forget(sessionID, identityID)
-	_, err := x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) VALUES (?, ?, ?, ?, ?, ?)",
+	return x.c.later(nil, "INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) VALUES (?, ?, ?, ?, ?, ?)",
 		x.tenant, at, idBytes(batch), idBytes(sessionID), idBytes(identityID), string(session.Changed))
-	return err
 }
 
 // tellOf is tell for the sessions that a condition selects; it comes before the
 // statement that changes them. The caller makes caches forget them.
 func (x *Tx) tellOf(reason session.EndReason, where string, args ...any) error {
 	at, batch := x.batch()
-	n, err := x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
+	err := x.c.later(func(n int64, err error) error {
+		x.told.end(reason, n)
+		return err
+	}, "INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
 		"SELECT tenant, ?, ?, id, identity_id, ? FROM sessions WHERE "+where,
 		append([]any{at, idBytes(batch), string(reason)}, args...)...)
 	if err != nil {
 		return err
 	}
-	x.told.end(reason, n)
 	return x.reportEnded(reason, where, args...)
 }
 

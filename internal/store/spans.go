@@ -62,6 +62,14 @@ func (c tracedConn) exec(query string, args ...any) (int64, error) {
 	return n, err
 }
 
+// later ends its span when the statement may go, which need not be now.
+func (c tracedConn) later(judge judge, query string, args ...any) error {
+	span := c.begin(query)
+	err := c.conn.later(judge, query, args...)
+	span.Done(err)
+	return err
+}
+
 func (c tracedConn) query(query string, args []any, each func(*sql.Rows) error) error {
 	span := c.begin(query)
 	err := c.conn.query(query, args, each)

@@ -11,8 +11,8 @@ import (
 
 // counters count work since the database was opened.
 type counters struct {
-	statements, writes, commits atomic.Uint64
-	sessions                    sessionCounters
+	statements, writes, commits, trips atomic.Uint64
+	sessions                           sessionCounters
 }
 
 // Stats is the work done since the database was opened.
@@ -20,11 +20,12 @@ type Stats struct {
 	Statements uint64 // statements run, without those that begin and end transactions
 	Writes     uint64 // transactions asked for
 	Commits    uint64 // transactions committed by the database; fewer when writes travelled together
+	Trips      uint64 // times a server was waited for; 0 for a database that is embedded
 }
 
 // Stats reads the counters.
 func (db *DB) Stats() Stats {
-	return Stats{db.stats.statements.Load(), db.stats.writes.Load(), db.stats.commits.Load()}
+	return Stats{db.stats.statements.Load(), db.stats.writes.Load(), db.stats.commits.Load(), db.stats.trips.Load()}
 }
 
 // sessionCounters count the sessions that committed transactions began and ended.

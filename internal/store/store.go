@@ -72,6 +72,9 @@ type writer interface {
 	close() error
 }
 
+// judge turns the outcome of a statement into the error that it is for its caller.
+type judge func(touched int64, err error) error
+
 // Open opens a database. It does not migrate, except a "memory" one, which would
 // be of no use otherwise. The caller closes it.
 func Open(ctx context.Context, o Options) (*DB, error) {
@@ -166,17 +169,15 @@ func (t *Tenant) Tx(ctx context.Context, fn func(*Tx) error) error {
 
 // tx is Tx with one of the ways to write.
 func (t *Tenant) tx(ctx context.Context, write func(context.Context, func(conn) error) error, fn func(*Tx) error) error {
-	var told told
-	dispatched := false
+	var last Tx
 	err := write(ctx, func(c conn) error {
-		x := &Tx{db: t.db, tenant: t.id, c: c, witness: t.witness}
-		defer func() { told, dispatched = x.told, x.dispatched }()
-		return fn(x)
+		last = Tx{db: t.db, tenant: t.id, c: c, witness: t.witness}
+		return fn(&last)
 	})
-	if err == nil && dispatched && t.witness != nil {
+	if err == nil && last.dispatched && t.witness != nil {
 		t.witness.Dispatched()
 	}
-	return t.settle(ctx, told, err)
+	return t.settle(ctx, last.told, err)
 }
 
 // read is where reads outside of transactions run.
@@ -187,6 +188,12 @@ func (t *Tenant) read(ctx context.Context) conn { return t.db.reads.on(ctx) }
 type conn interface {
 	// exec runs a statement and tells how many rows it touched.
 	exec(query string, args ...any) (int64, error)
+	// later is exec for whoever need not know at once: the statement may travel with
+	// those that follow. judge sees how many rows it touched, or its failure; what it
+	// answers is the failure of a later call. Without a judge only failures count.
+	later(judge judge, query string, args ...any) error
+	// flush makes sure that nothing waits any more.
+	flush() error
 	// query calls each for every row; each must only scan.
 	query(query string, args []any, each func(*sql.Rows) error) error
 }

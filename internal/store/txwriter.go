@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"cardea/internal/problem"
@@ -88,52 +89,119 @@ func pause(ctx context.Context, n int) error {
 
 // attempt runs fn in one transaction.
 func (w *txWriter) attempt(ctx context.Context, fn func(conn) error) error {
-	tx, err := w.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	tx, err := w.dialect.begin(ctx, w.db, w.stats)
 	if err != nil {
 		return err
 	}
-	done := false
-	defer func() {
-		if !done {
-			_ = tx.Rollback() // it is gone already when this fails, which is what is wanted
-		}
-	}()
+	defer tx.end()
 	c := &txConn{ctx: ctx, tx: tx, w: w}
-	err = call(fn, c)
+	if err = call(fn, c); err == nil {
+		err = c.commit()
+	}
 	if c.lost != nil {
 		return c.lost // whatever fn made of it
 	}
-	if err != nil {
-		return err
-	}
-	done = true
-	return tx.Commit()
+	return err
 }
 
 // close implements writer. Transactions that are under way end by themselves.
 func (w *txWriter) close() error { return nil }
 
+// transaction is one transaction of a database server.
+type transaction interface {
+	// run runs statements in order and tells how many rows each touched. A failure is
+	// that of the first one without a result.
+	run(ctx context.Context, list []statement) ([]int64, error)
+	query(ctx context.Context, s statement) (*sql.Rows, error)
+	// commit runs the last statements and commits.
+	commit(ctx context.Context, last []statement) error
+	// end gives up what is not committed, and the connection.
+	end()
+}
+
+// statement has the placeholders of its database.
+type statement struct {
+	text  string
+	args  []any
+	judge judge
+}
+
 // txConn is the conn of one transaction.
 type txConn struct {
 	ctx context.Context
-	tx  *sql.Tx
+	tx  transaction
 	w   *txWriter
 
-	lost error // the failure after which the transaction has to be run again
+	waiting []statement
+	lost    error // the failure after which the transaction has to be run again
 }
 
-func (c *txConn) exec(query string, args ...any) (int64, error) {
+func (c *txConn) statement(judge judge, query string, args []any) statement {
 	c.w.stats.statements.Add(1)
-	result, err := c.tx.ExecContext(c.ctx, c.w.dialect.bound(query), args...)
-	if err != nil {
-		return 0, c.failed(err)
+	return statement{c.w.dialect.bound(query), args, judge}
+}
+
+func (c *txConn) exec(query string, args ...any) (n int64, err error) {
+	c.waiting = append(c.waiting, c.statement(func(touched int64, failed error) error {
+		n, err = touched, failed
+		return nil
+	}, query, args))
+	if e := c.flush(); e != nil {
+		return 0, e
 	}
-	return result.RowsAffected()
+	return n, err
+}
+
+func (c *txConn) later(judge judge, query string, args ...any) error {
+	c.waiting = append(c.waiting, c.statement(judge, query, args))
+	if c.w.dialect.batches && len(c.waiting) < mostWaiting {
+		return nil
+	}
+	return c.flush()
+}
+
+// mostWaiting bounds the statements of one batch.
+const mostWaiting = 256
+
+func (c *txConn) flush() error {
+	if len(c.waiting) == 0 {
+		return nil
+	}
+	list := c.waiting
+	c.waiting = nil
+	touched, err := c.tx.run(c.ctx, list)
+	for i, n := range touched {
+		if list[i].judge == nil {
+			continue
+		}
+		if err := list[i].judge(n, nil); err != nil {
+			return err
+		}
+	}
+	if c.failed(err) == nil {
+		return nil
+	}
+	if i := len(touched); i < len(list) && list[i].judge != nil {
+		return list[i].judge(0, err)
+	}
+	return err
+}
+
+// commit commits together with what waits, unless its outcome is still to be judged.
+func (c *txConn) commit() error {
+	if slices.ContainsFunc(c.waiting, func(s statement) bool { return s.judge != nil }) {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	return c.failed(c.tx.commit(c.ctx, c.waiting))
 }
 
 func (c *txConn) query(query string, args []any, each func(*sql.Rows) error) error {
-	c.w.stats.statements.Add(1)
-	rows, err := c.tx.QueryContext(c.ctx, c.w.dialect.bound(query), args...)
+	if err := c.flush(); err != nil {
+		return err
+	}
+	rows, err := c.tx.query(c.ctx, c.statement(nil, query, args))
 	if err == nil {
 		err = eachRow(rows, each)
 	}
@@ -146,3 +214,49 @@ func (c *txConn) failed(err error) error {
 	}
 	return err
 }
+
+// sqlTx is a transaction as database/sql has it.
+type sqlTx struct {
+	*sql.Tx
+	stats *counters
+}
+
+func beginSQL(ctx context.Context, db *sql.DB, stats *counters) (transaction, error) {
+	stats.trips.Add(1)
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return nil, err
+	}
+	return sqlTx{tx, stats}, nil
+}
+
+func (t sqlTx) run(ctx context.Context, list []statement) (touched []int64, err error) {
+	for _, s := range list {
+		t.stats.trips.Add(1)
+		result, err := t.ExecContext(ctx, s.text, s.args...)
+		if err != nil {
+			return touched, err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return touched, err
+		}
+		touched = append(touched, n)
+	}
+	return touched, nil
+}
+
+func (t sqlTx) query(ctx context.Context, s statement) (*sql.Rows, error) {
+	t.stats.trips.Add(1)
+	return t.QueryContext(ctx, s.text, s.args...)
+}
+
+func (t sqlTx) commit(ctx context.Context, last []statement) error {
+	if _, err := t.run(ctx, last); err != nil {
+		return err
+	}
+	t.stats.trips.Add(1)
+	return t.Commit()
+}
+
+func (t sqlTx) end() { _ = t.Rollback() } // it is gone already when this fails, which is what is wanted

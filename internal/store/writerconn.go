@@ -91,6 +91,17 @@ func (w *writerConn) exec(query string, args ...any) (n int64, err error) {
 	return result.RowsAffected()
 }
 
+// later does not wait: nothing travels here.
+func (w *writerConn) later(judge judge, query string, args ...any) error {
+	n, err := w.exec(query, args...)
+	if judge != nil {
+		return judge(n, err)
+	}
+	return err
+}
+
+func (w *writerConn) flush() error { return nil }
+
 func (w *writerConn) query(query string, args []any, each func(*sql.Rows) error) error {
 	if w.lost != nil {
 		return w.lost

@@ -167,9 +167,7 @@ func (r *run) foresee(ctx context.Context, id uuid.UUID, c Changed) (before, aft
 	if before, err = r.store.Identity(ctx, id); err != nil {
 		return nil, nil, err
 	}
-	if after, err = r.store.Identity(ctx, id); err != nil {
-		return nil, nil, err
-	}
+	after = before.Clone()
 	if c.Apply != nil {
 		err = c.Apply(after)
 	}

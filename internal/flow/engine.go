@@ -101,9 +101,10 @@ type run struct {
 
 	ledger *ledger // what other systems are to be told
 
-	starting bool            // the request starts the flow
-	begun    bool            // and has stored it
-	request  *oauth2.Request // what the OAuth2 server said about the start
+	starting bool               // the request starts the flow
+	begun    bool               // and has stored it
+	request  *oauth2.Request    // what the OAuth2 server said about the start
+	own      *identity.Identity // of whoever is signed in, read once while a flow starts
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
@@ -222,7 +223,20 @@ func (r *run) account(ctx context.Context) (*identity.Identity, error) {
 	if r.Session == nil || r.kind.name != Settings && !r.flow.enrolls(r.Session) {
 		return nil, nil
 	}
-	return r.store.Identity(ctx, r.Session.IdentityID)
+	return r.signedIn(ctx)
+}
+
+// signedIn reads the account of whoever is signed in, with credentials. A flow that
+// starts changes nothing of it, so that one reading serves.
+func (r *run) signedIn(ctx context.Context) (i *identity.Identity, err error) {
+	if r.own != nil && r.own.ID == r.Session.IdentityID {
+		return r.own.Clone(), nil
+	}
+	i, err = r.store.Identity(ctx, r.Session.IdentityID)
+	if err == nil && r.starting {
+		r.own = i.Clone()
+	}
+	return i, err
 }
 
 // schemaFor is the identity schema of an account; without one, that of the flow.

@@ -62,7 +62,7 @@ func (r *run) meets(ctx context.Context, wants session.Requirement) (bool, error
 	if r.Session.AAL == session.AAL2 {
 		return true, nil
 	}
-	i, err := r.store.Identity(ctx, r.Session.IdentityID)
+	i, err := r.signedIn(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -121,12 +121,11 @@ func (s *Server) listOwnSessions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page := pageOf(r.URL.Query())
-	total, err := s.Sessions.CountOthers(r.Context(), own.IdentityID, own.ID)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
 	others, err := s.Sessions.Others(r.Context(), own.IdentityID, own.ID, page.offset(), page.size)
+	total := page.offset() + len(others)
+	if err == nil && (len(others) == page.size || len(others) == 0 && page.offset() > 0) { // else the page is the last one
+		total, err = s.Sessions.CountOthers(r.Context(), own.IdentityID, own.ID)
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return

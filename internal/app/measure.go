@@ -51,7 +51,10 @@ func (a *App) measure(cache *session.Cache, version string) {
 		}
 		return s
 	})
-	m.WatchDatabase(func() telemetry.Database { return telemetry.Database(a.db.Stats()) })
+	m.WatchDatabase(func() telemetry.Database {
+		s := a.db.Stats()
+		return telemetry.Database{Statements: s.Statements, Writes: s.Writes, Commits: s.Commits}
+	})
 	m.WatchPools(func() (all []telemetry.Pool) {
 		for _, p := range a.db.Pools() {
 			all = append(all, telemetry.Pool{

@@ -21,6 +21,9 @@ func (i *Identity) Clone() *Identity {
 		c.VerifiableAddresses[k].VerifiedAt = cloned(i.VerifiableAddresses[k].VerifiedAt)
 	}
 	c.RecoveryAddresses, c.Search = slices.Clone(i.RecoveryAddresses), slices.Clone(i.Search)
+	for k := range c.RecoveryAddresses {
+		c.RecoveryAddresses[k].BreakGlass = cloned(i.RecoveryAddresses[k].BreakGlass)
+	}
 	return &c
 }
 

@@ -13,7 +13,7 @@ import (
 
 // everything is an identity in which nothing is empty.
 func everything() *identity.Identity {
-	now, organization := time.Unix(1, 0), uuid.UUID{7}
+	now, organization, glass := time.Unix(1, 0), uuid.UUID{7}, uuid.UUID{7}
 	return &identity.Identity{
 		ID: uuid.UUID{1}, ExternalID: "x", SchemaID: "s", State: identity.Active, StateChangedAt: &now,
 		Traits: json.RawMessage(`{"a":1}`), MetadataPublic: json.RawMessage(`1`), MetadataAdmin: json.RawMessage(`2`),
@@ -22,7 +22,7 @@ func everything() *identity.Identity {
 			identity.Password: {ID: uuid.UUID{2}, Identifiers: []string{"a"}, Config: json.RawMessage(`{}`)},
 		},
 		VerifiableAddresses: []identity.VerifiableAddress{{Value: "a", VerifiedAt: &now}},
-		RecoveryAddresses:   []identity.RecoveryAddress{{Value: "a"}},
+		RecoveryAddresses:   []identity.RecoveryAddress{{Value: "a", BreakGlass: &glass}},
 		Search:              []identity.SearchValue{{Name: "a", Value: "b"}}, SearchStamp: "t",
 	}
 }
@@ -43,7 +43,7 @@ func TestACloneIsTheSameAndSharesNothing(t *testing.T) {
 	credential := c.Credentials[identity.Password]
 	credential.Identifiers[0], credential.Config[0] = "b", 'x'
 	delete(c.Credentials, identity.Password)
-	*c.VerifiableAddresses[0].VerifiedAt = time.Unix(2, 0)
+	*c.VerifiableAddresses[0].VerifiedAt, *c.RecoveryAddresses[0].BreakGlass = time.Unix(2, 0), uuid.UUID{8}
 	c.VerifiableAddresses[0].Value, c.RecoveryAddresses[0].Value, c.Search[0].Value = "b", "b", "c"
 	if want := everything(); !reflect.DeepEqual(original, want) {
 		t.Errorf("%+v, want %+v", original, want)

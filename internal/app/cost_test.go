@@ -28,7 +28,7 @@ type cost struct {
 	request func(h *costHouse) func()
 }
 
-func costs() []cost {
+func requestCosts() []cost {
 	return []cost{
 		{name: "health", allocs: 40, request: (*costHouse).health},
 		{name: "whoami, remembered", allocs: 55, request: (*costHouse).whoamiRemembered},
@@ -52,7 +52,7 @@ func costs() []cost {
 }
 
 func TestRequestsCostNoMoreThanTheyDid(t *testing.T) {
-	for _, c := range costs() {
+	for _, c := range requestCosts() {
 		t.Run(c.name, func(t *testing.T) {
 			h := newCostHouse(t, "")
 			send := c.request(h)
@@ -77,7 +77,7 @@ func TestRequestsCostNoMoreThanTheyDid(t *testing.T) {
 
 func TestRequestsWaitForAServerNoMoreOftenThanTheyDid(t *testing.T) {
 	server := dbtest.Postgres(t)
-	for _, c := range costs() {
+	for _, c := range requestCosts() {
 		t.Run(c.name, func(t *testing.T) {
 			h := newCostHouse(t, fmt.Sprintf("dsn: %q\n", server.Database(t)))
 			send := c.request(h)

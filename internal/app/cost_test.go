@@ -91,7 +91,6 @@ func TestRequestsWaitForAServerNoMoreOftenThanTheyDid(t *testing.T) {
 			if n := after.Statements - before.Statements; n > c.statements+2 { // a savepoint is two
 				t.Errorf("%d statements, at most %d", n, c.statements+2)
 			}
-			fmt.Println("TRIPS", c.name, after.Statements-before.Statements, after.Trips-before.Trips)
 		})
 	}
 }

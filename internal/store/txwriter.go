@@ -95,7 +95,7 @@ func (w *txWriter) attempt(ctx context.Context, fn func(conn) error) error {
 	}
 	defer tx.end()
 	c := &txConn{ctx: ctx, tx: tx, w: w}
-	if err = call(fn, c); err == nil {
+	if err = call(fn, c); err == nil && c.lost == nil {
 		err = c.commit()
 	}
 	if c.lost != nil {

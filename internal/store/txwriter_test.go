@@ -37,6 +37,9 @@ func TestServers(t *testing.T) {
 				"a lost server is busy until it is back":               lostServer,
 				"a failed transaction leaves nothing, not even a wait": failedTransaction,
 				"every table has a tenant":                             everyTableHasATenant,
+				"what need not be known at once fails in its turn":     laterFailures,
+				"what lost is run again, whatever is made of it":       lostAndSwallowed,
+				"a deadline ends a write and frees its connection":     deadlineOfAWrite,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, server) })
 			}
@@ -89,8 +92,7 @@ func oneByOne(t *testing.T, s *dbtest.Server) {
 				if err := one(c, "SELECT count(*) FROM notes", nil, &n); err != nil {
 					return err
 				}
-				_, err := c.exec("INSERT INTO notes (id, n) VALUES (?, ?)", int64(k), n)
-				return err
+				return c.later(nil, "INSERT INTO notes (id, n) VALUES (?, ?)", int64(k), n)
 			})
 			if err != nil {
 				t.Error(err)

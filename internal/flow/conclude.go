@@ -283,6 +283,9 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 		if err := verification.write(tx, r); err != nil {
 			return err
 		}
+		if err := tx.UpdateFlow(r.flow); err != nil {
+			return err
+		}
 		if err := tx.CreateIdentity(i); err != nil {
 			return err
 		}
@@ -295,10 +298,7 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 				return err
 			}
 		}
-		if err := r.handIn(tx, signedUp.Session); err != nil {
-			return err
-		}
-		return tx.UpdateFlow(r.flow)
+		return r.handIn(tx, signedUp.Session)
 	})
 	var taken *problem.ConflictError
 	if errors.As(err, &taken) {

@@ -115,13 +115,12 @@ func newInserter(table, columns, end string) *inserter {
 	return in
 }
 
-// later is run for whoever need not know at once. judge sees how many of the rows were
-// left out.
-func (in *inserter) later(c conn, args []any, judge func(missing int64, err error) error) error {
+// later is run for whoever need not know at once. judge makes the judge of a statement
+// with so many rows; nil for none.
+func (in *inserter) later(c conn, args []any, judge func(rows int) judge) error {
 	for len(args) > 0 {
 		n := min(len(args)/in.width, most)
-		err := c.later(func(k int64, err error) error { return judge(int64(n)-k, err) }, in.texts[n], args[:n*in.width]...)
-		if err != nil {
+		if err := c.later(judge(n), in.texts[n], args[:n*in.width]...); err != nil {
 			return err
 		}
 		args = args[n*in.width:]

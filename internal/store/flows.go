@@ -97,7 +97,7 @@ func (x *Tx) UpdateFlow(f *flow.Flow) error {
 	if err != nil {
 		return err
 	}
-	return x.c.later(touched, "UPDATE flows SET state = ?, active_method = ?, issued_at = ?, expires_at = ?, updated_at = ?, "+
+	return x.c.later(outcome(touched), "UPDATE flows SET state = ?, active_method = ?, issued_at = ?, expires_at = ?, updated_at = ?, "+
 		"request_url = ?, return_to = ?, csrf_hash = ?, identity_id = ?, session_id = ?, organization_id = ?, schema_id = ?, "+
 		"challenge = ?, refresh = ?, requested_aal = ?, facts = ?, messages = ?, field_messages = ?, form_values = ? "+
 		"WHERE tenant = ? AND id = ?", append(row, x.tenant, idBytes(f.ID))...)

@@ -40,11 +40,11 @@ func (x *Tx) searchRows(owner uuid.UUID, list []identity.SearchValue) (values, e
 // insertSearch stores what an identity can be found by. Two values may have an end in
 // common, so a row that is there already is nothing to complain of.
 func (x *Tx) insertSearch(values, ends []any) error {
-	if _, err := x.db.texts.traits.run(x.c, values); err != nil {
+	unjudged := func(int) judge { return nil }
+	if err := x.db.texts.traits.later(x.c, values, unjudged); err != nil {
 		return err
 	}
-	_, err := x.db.texts.traitEnds.run(x.c, ends)
-	return err
+	return x.db.texts.traitEnds.later(x.c, ends, unjudged)
 }
 
 // updateSearch replaces what an identity can be found by, if it differs. Values that

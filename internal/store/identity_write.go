@@ -110,15 +110,17 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 		{"verifiable_addresses", x.db.texts.verifiable, verifiable},
 		{"recovery_addresses", x.db.texts.recovery, recovery},
 	} {
-		err := step.in.later(x.c, step.args, func(missing int64, err error) error {
-			homeless := conflict != "" && err != nil && x.db.dialect.orphan(err) // what it belongs to was left out
-			if err != nil && !x.db.dialect.unique(err) && !homeless {
-				return err
-			}
-			if missing > 0 && conflict == "" {
-				conflict = step.table
-			}
-			return nil
+		err := step.in.later(x.c, step.args, func(rows int) judge {
+			return outcome(func(n int64, err error) error {
+				homeless := conflict != "" && err != nil && x.db.dialect.orphan(err) // what it belongs to was left out
+				if err != nil && !x.db.dialect.unique(err) && !homeless {
+					return err
+				}
+				if int(n) < rows && conflict == "" {
+					conflict = step.table
+				}
+				return nil
+			})
 		})
 		if err != nil || conflict != "" {
 			return conflict, err

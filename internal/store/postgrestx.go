@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -89,12 +90,12 @@ func (t *postgresTx) query(ctx context.Context, s statement) (*sql.Rows, error) 
 // commit is the statement, and how the server tells that it did.
 const commit = "COMMIT"
 
-func (t *postgresTx) commit(ctx context.Context, last []statement) error {
+func (t *postgresTx) commit(ctx context.Context, last []statement) ([]int64, error) {
 	if !t.begun && len(last) == 0 {
-		return nil // nothing has happened
+		return nil, nil // nothing has happened
 	}
-	_, err := t.send(ctx, append(last, statement{text: commit}))
-	return err
+	touched, err := t.send(ctx, append(slices.Clip(last), statement{text: commit}))
+	return touched[:min(len(touched), len(last))], err
 }
 
 // idle is how a connection without a transaction says so.

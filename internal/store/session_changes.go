@@ -67,10 +67,10 @@ func (x *Tx) tell(sessionID, identityID uuid.UUID) error {
 // statement that changes them. The caller makes caches forget them.
 func (x *Tx) tellOf(reason session.EndReason, where string, args ...any) error {
 	at, batch := x.batch()
-	err := x.c.later(func(n int64, err error) error {
+	err := x.c.later(outcome(func(n int64, err error) error {
 		x.told.end(reason, n)
 		return err
-	}, "INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
+	}), "INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) "+
 		"SELECT tenant, ?, ?, id, identity_id, ? FROM sessions WHERE "+where,
 		append([]any{at, idBytes(batch), string(reason)}, args...)...)
 	if err != nil {

@@ -25,7 +25,7 @@ func (x *Tx) CreateSession(s *session.Session, tokenHash []byte) error {
 	if err != nil {
 		return err
 	}
-	err = x.c.later(x.orphaned, x.db.texts.sessions.texts[1],
+	err = x.c.later(failure(x.orphaned), x.db.texts.sessions.texts[1],
 		x.tenant, idBytes(s.ID), idBytes(s.IdentityID), flag(s.Active), string(s.AAL), methods, micros(s.IssuedAt),
 		micros(s.AuthenticatedAt), micros(s.ExpiresAt), micros(s.LastUsedAt), micros(s.CreatedAt), micros(s.UpdatedAt), flag(s.Transient))
 	if err != nil {
@@ -53,7 +53,7 @@ func (x *Tx) createDevices(s *session.Session) error {
 		args = append(args, x.tenant, idBytes(s.ID), idBytes(d.ID), header(d.IPAddress), header(d.UserAgent),
 			header(d.Location), micros(s.CreatedAt))
 	}
-	return x.db.texts.devices.later(x.c, args, func(_ int64, err error) error { return err })
+	return x.db.texts.devices.later(x.c, args, func(int) judge { return nil })
 }
 
 // header makes text of what came in an HTTP header, which may be any bytes.
@@ -78,12 +78,12 @@ func encodeMethods(s *session.Session) (string, error) {
 
 // AddToken gives a session one more token. ErrNotFound when the session is gone.
 func (x *Tx) AddToken(sessionID uuid.UUID, tokenHash []byte) error {
-	return x.c.later(x.orphaned, x.db.texts.tokens.texts[1], x.tenant, tokenHash, idBytes(sessionID), micros(x.db.clock.Now()))
+	return x.c.later(failure(x.orphaned), x.db.texts.tokens.texts[1], x.tenant, tokenHash, idBytes(sessionID), micros(x.db.clock.Now()))
 }
 
 // orphaned judges an INSERT of a row that hangs on another one.
-func (x *Tx) orphaned(_ int64, err error) error {
-	if err != nil && x.db.dialect.orphan(err) {
+func (x *Tx) orphaned(err error) error {
+	if x.db.dialect.orphan(err) {
 		return problem.ErrNotFound
 	}
 	return err
@@ -99,7 +99,7 @@ func (x *Tx) UpdateSession(s *session.Session) error {
 	if err := x.tell(s.ID, s.IdentityID); err != nil {
 		return err
 	}
-	return x.c.later(touched, "UPDATE sessions SET active = ?, aal = ?, methods = ?, issued_at = ?, authenticated_at = ?, "+
+	return x.c.later(outcome(touched), "UPDATE sessions SET active = ?, aal = ?, methods = ?, issued_at = ?, authenticated_at = ?, "+
 		"expires_at = ?, last_used_at = ?, updated_at = ? WHERE tenant = ? AND id = ?",
 		flag(s.Active), string(s.AAL), methods, micros(s.IssuedAt), micros(s.AuthenticatedAt),
 		micros(s.ExpiresAt), micros(s.LastUsedAt), micros(s.UpdatedAt), x.tenant, idBytes(s.ID))
@@ -116,7 +116,7 @@ func (x *Tx) RevokeSession(id, owner uuid.UUID, now time.Time) error {
 	if err := x.tellOf(session.Revoked, where+" AND active = ?", append(slices.Clip(args), flag(true))...); err != nil {
 		return err
 	}
-	return x.c.later(touched, "UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...)
+	return x.c.later(outcome(touched), "UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...)
 }
 
 // RevokeSessionsOf revokes all active sessions of an identity but one (zero for no

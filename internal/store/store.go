@@ -72,8 +72,25 @@ type writer interface {
 	close() error
 }
 
-// judge turns the outcome of a statement into the error that it is for its caller.
-type judge func(touched int64, err error) error
+// A judge turns the outcome of a statement into the error that it is for its caller.
+type judge interface {
+	of(touched int64, err error) error
+}
+
+// outcome judges how many rows were touched as well: COMMIT waits for it.
+type outcome func(touched int64, err error) error
+
+func (o outcome) of(n int64, err error) error { return o(n, err) }
+
+// failure judges failures alone, which keep COMMIT from happening by themselves.
+type failure func(error) error
+
+func (f failure) of(_ int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return f(err)
+}
 
 // Open opens a database. It does not migrate, except a "memory" one, which would
 // be of no use otherwise. The caller closes it.
@@ -189,8 +206,8 @@ type conn interface {
 	// exec runs a statement and tells how many rows it touched.
 	exec(query string, args ...any) (int64, error)
 	// later is exec for whoever need not know at once: the statement may travel with
-	// those that follow. judge sees how many rows it touched, or its failure; what it
-	// answers is the failure of a later call. Without a judge only failures count.
+	// those that follow. What its judge answers is the failure of a later call. Without a
+	// judge failures are what they are.
 	later(judge judge, query string, args ...any) error
 	// flush makes sure that nothing waits any more.
 	flush() error

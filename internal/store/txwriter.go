@@ -113,8 +113,8 @@ type transaction interface {
 	// that of the first one without a result.
 	run(ctx context.Context, list []statement) ([]int64, error)
 	query(ctx context.Context, s statement) (*sql.Rows, error)
-	// commit runs the last statements and commits.
-	commit(ctx context.Context, last []statement) error
+	// commit runs the last statements as run does, and commits.
+	commit(ctx context.Context, last []statement) ([]int64, error)
 	// end gives up what is not committed, and the connection.
 	end()
 }
@@ -124,6 +124,12 @@ type statement struct {
 	text  string
 	args  []any
 	judge judge
+}
+
+// open: only its outcome tells whether it may be committed.
+func (s statement) open() bool {
+	_, open := s.judge.(outcome)
+	return open
 }
 
 // txConn is the conn of one transaction.
@@ -142,10 +148,10 @@ func (c *txConn) statement(judge judge, query string, args []any) statement {
 }
 
 func (c *txConn) exec(query string, args ...any) (n int64, err error) {
-	c.waiting = append(c.waiting, c.statement(func(touched int64, failed error) error {
+	c.waiting = append(c.waiting, c.statement(outcome(func(touched int64, failed error) error {
 		n, err = touched, failed
 		return nil
-	}, query, args))
+	}), query, args))
 	if e := c.flush(); e != nil {
 		return 0, e
 	}
@@ -170,31 +176,35 @@ func (c *txConn) flush() error {
 	list := c.waiting
 	c.waiting = nil
 	touched, err := c.tx.run(c.ctx, list)
+	return c.judged(list, touched, err)
+}
+
+// judged asks the judges of statements that ran, up to the one that failed.
+func (c *txConn) judged(list []statement, touched []int64, err error) error {
+	err = c.failed(err)
 	for i, n := range touched {
 		if list[i].judge == nil {
 			continue
 		}
-		if err := list[i].judge(n, nil); err != nil {
+		if err := list[i].judge.of(n, nil); err != nil {
 			return err
 		}
 	}
-	if c.failed(err) == nil {
-		return nil
-	}
-	if i := len(touched); i < len(list) && list[i].judge != nil {
-		return list[i].judge(0, err)
+	if i := len(touched); err != nil && i < len(list) && list[i].judge != nil {
+		return list[i].judge.of(0, err)
 	}
 	return err
 }
 
 // commit commits together with what waits, unless its outcome is still to be judged.
 func (c *txConn) commit() error {
-	if slices.ContainsFunc(c.waiting, func(s statement) bool { return s.judge != nil }) {
+	if slices.ContainsFunc(c.waiting, statement.open) {
 		if err := c.flush(); err != nil {
 			return err
 		}
 	}
-	return c.failed(c.tx.commit(c.ctx, c.waiting))
+	touched, err := c.tx.commit(c.ctx, c.waiting)
+	return c.judged(c.waiting, touched, err)
 }
 
 func (c *txConn) query(query string, args []any, each func(*sql.Rows) error) error {
@@ -251,12 +261,13 @@ func (t sqlTx) query(ctx context.Context, s statement) (*sql.Rows, error) {
 	return t.QueryContext(ctx, s.text, s.args...)
 }
 
-func (t sqlTx) commit(ctx context.Context, last []statement) error {
-	if _, err := t.run(ctx, last); err != nil {
-		return err
+func (t sqlTx) commit(ctx context.Context, last []statement) ([]int64, error) {
+	touched, err := t.run(ctx, last)
+	if err != nil {
+		return touched, err
 	}
 	t.stats.trips.Add(1)
-	return t.Commit()
+	return touched, t.Commit()
 }
 
 func (t sqlTx) end() { _ = t.Rollback() } // it is gone already when this fails, which is what is wanted

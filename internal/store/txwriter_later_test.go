@@ -28,18 +28,13 @@ func notes(t *testing.T, s *dbtest.Server) (db *DB, count func() int) {
 func laterFailures(t *testing.T, s *dbtest.Server) {
 	db, count := notes(t, s)
 	mine := errors.New("mine")
-	taken := func(_ int64, err error) error {
+	taken := failure(func(err error) error {
 		if db.dialect.unique(err) {
 			return mine
 		}
 		return err
-	}
-	other := func(_ int64, err error) error {
-		if err != nil {
-			return errors.New("the failure of another statement")
-		}
-		return nil
-	}
+	})
+	other := failure(func(error) error { return errors.New("the failure of another statement") })
 	for name, c := range map[string]struct {
 		fn   func(c conn) error
 		want error
@@ -62,7 +57,7 @@ func laterFailures(t *testing.T, s *dbtest.Server) {
 			return err
 		}},
 		"a row that is not there, last": {want: problem.ErrNotFound, fn: func(c conn) error {
-			return errors.Join(c.later(nil, insertNote, 1), c.later(touched, "UPDATE notes SET id = 9 WHERE id = 8"))
+			return errors.Join(c.later(nil, insertNote, 1), c.later(outcome(touched), "UPDATE notes SET id = 9 WHERE id = 8"))
 		}},
 	} {
 		if err := db.writes.write(t.Context(), c.fn); !errors.Is(err, c.want) {

@@ -95,7 +95,7 @@ func (w *writerConn) exec(query string, args ...any) (n int64, err error) {
 func (w *writerConn) later(judge judge, query string, args ...any) error {
 	n, err := w.exec(query, args...)
 	if judge != nil {
-		return judge(n, err)
+		return judge.of(n, err)
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	"github.com/google/uuid"
 
@@ -350,9 +349,12 @@ func (r *run) reject(ctx context.Context, why Rejected) *Answer {
 	}
 	if why.Stage != "" {
 		r.flow.Active = why.Method
-		if err := errors.Join(r.flow.enter(why.Stage, why.Method), r.flow.remember(why.Method, why.Facts)); err != nil {
+		if err := r.flow.enter(why.Stage, why.Method); err != nil {
 			return r.forward(ctx, err)
 		}
+	}
+	if err := r.flow.remember(why.Method, why.Facts); err != nil {
+		return r.forward(ctx, err)
 	}
 	r.flow.UpdatedAt = r.now
 	err := r.write(ctx, nil, func(tx Tx) error {

@@ -223,15 +223,18 @@ func submitPasskeySettings(ctx context.Context, x *flow.Exec, in passkeySettings
 		kind: identity.Passkey, field: "passkey_settings_register", handle: f.Session.UserID,
 		key: storedKey(made, modelName(made.Authenticator.AAGUID), true, x.Now),
 	}
-	if refused, err := a.twice(x.Identity); err != nil || refused != nil {
+	next, err := p.again(x, f)
+	if err != nil {
+		return nil, err
+	}
+	if refused, err := a.twice(x.Identity, next); err != nil || refused != nil {
 		return orNil(refused), err
 	}
-	next, err := p.again(x, f)
 	return flow.Changed{
 		Apply:    func(i *identity.Identity) error { return a.apply(i, x) },
 		Evidence: &session.Method{Method: passkey, AAL: levelOfPasskey(x.Setup, made.Flags.UserVerified)},
 		Facts:    next,
-	}, err
+	}, nil
 }
 
 // identify makes the account be found by a user handle.

@@ -249,10 +249,26 @@ func TestAKeyIsAddedOnce(t *testing.T) {
 	if got := again.FieldMessages("webauthn_register"); !cmp.Equal(got, []int{4000001}) {
 		t.Errorf("the same key again says %v, want 4000001", got)
 	}
+	other := key(t).Create(value(t, again, "webauthn_register_trigger"))
+	status(t, "another key on the form that refused the first", f.Submit(map[string]any{"webauthn_register_displayname": "other", "webauthn_register": other}), http.StatusOK)
 	unnamed := f.Submit(map[string]any{"webauthn_register": "x"})
 	if got := unnamed.FieldMessages("webauthn_register_displayname"); !cmp.Equal(got, []int{4000002}) {
 		t.Errorf("a key without a name says %v, want 4000002", got)
 	}
+}
+
+func TestAPasskeyIsAddedOnce(t *testing.T) {
+	s := house(t, second)
+	k := key(t)
+	person := s.Client(cardeatest.SPA)
+	signUp(t, person, k, email)
+	f := person.Start("settings", "")
+	again := f.Submit(map[string]any{"passkey_settings_register": k.Attest(k.Keys()[0], value(t, f.Answer, "passkey_create_data"))})
+	if got := again.FieldMessages("passkey_settings_register"); !cmp.Equal(got, []int{4000001}) {
+		t.Errorf("the same passkey again says %v, want 4000001", got)
+	}
+	other := key(t).Create(value(t, again, "passkey_create_data"))
+	status(t, "another passkey on the form that refused the first", f.Submit(map[string]any{"passkey_settings_register": other}), http.StatusOK)
 }
 
 func TestOnlyAllowedModelsAreTaken(t *testing.T) {

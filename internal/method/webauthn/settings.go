@@ -141,15 +141,18 @@ func submitKeySettings(ctx context.Context, x *flow.Exec, in keySettingsInput) (
 	}
 	first := passwordless(x.Setup)
 	a := addition{kind: identity.WebAuthn, field: "webauthn_register", key: storedKey(made, in.Name, first, x.Now), handle: f.Session.UserID}
-	if refused, err := a.twice(x.Identity); err != nil || refused != nil {
+	next, err := p.again(x, f)
+	if err != nil {
+		return nil, err
+	}
+	if refused, err := a.twice(x.Identity, next); err != nil || refused != nil {
 		return orNil(refused), err
 	}
-	next, err := p.again(x, f)
 	return flow.Changed{
 		Apply:    func(i *identity.Identity) error { return a.apply(i, x) },
 		Evidence: &session.Method{Method: securityKey, AAL: levelOf(a.key)},
 		Facts:    next,
-	}, err
+	}, nil
 }
 
 // addition is a new key of an account.
@@ -160,13 +163,15 @@ type addition struct {
 	handle []byte
 }
 
-// twice says that the account has the key already.
-func (a addition) twice(i *identity.Identity) (*flow.Rejected, error) {
+// twice says that the account has the key already. The form goes on with next, as
+// the challenge is used up.
+func (a addition) twice(i *identity.Identity, next facts) (*flow.Rejected, error) {
 	r, err := ringOf(i, a.kind)
 	if err != nil || r.index(a.key.ID) < 0 {
 		return nil, err
 	}
 	rejected := flow.DenyField(a.field, ui.New(ui.ValidationGeneric, "reason", "This key is on the account already."))
+	rejected.Method, rejected.Facts = string(a.kind), next
 	return &rejected, nil
 }
 

@@ -62,6 +62,9 @@ type Spec struct {
 	Connects bool
 	// Catches marks the step that takes what nobody else claims.
 	Catches bool
+	// Unheard steps claim nothing while they are switched off. What is meant for any
+	// other step that is switched off is answered with 404.
+	Unheard bool
 	// Answers decides whether a submission is meant for the step, in place of
 	// Method and Triggers. It sees the flow and the text of any field.
 	Answers func(f *Flow, field func(string) string) bool

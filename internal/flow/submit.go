@@ -67,7 +67,7 @@ func (r *run) clear() {
 // pick finds the step a submission is meant for, nil for none.
 func (r *run) pick(body *payload.Body) *Step {
 	for _, s := range r.steps[r.kind.name] {
-		if !r.leavesOut(s) && s.answersTo(r.flow, body) {
+		if !r.leavesOut(s) && (!s.Unheard || s.Enabled(r.Setup)) && s.answersTo(r.flow, body) {
 			return s
 		}
 	}

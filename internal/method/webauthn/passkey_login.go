@@ -33,6 +33,7 @@ func (m Method) passkeyStepUp() *flow.Step {
 	return m.passkeyStep(flow.Spec{
 		Enabled: func(s *flow.Setup) bool { return passkeysEnabled(s) && areBoth(s) },
 		Accepts: (*flow.Flow).AsksSecondFactor,
+		Unheard: true, // elsewhere a passkey is no second factor at all
 	})
 }
 

@@ -82,6 +82,17 @@ func TestAPasskeyRaisesTheLevelOfASignInWithAPassword(t *testing.T) {
 	}
 }
 
+func TestAPasskeyThatIsOneFactorIsNoAnswerToTheSecondOne(t *testing.T) {
+	each(t, second, cardeatest.Kinds, func(t *testing.T, s *cardeatest.Server, kind cardeatest.Kind) {
+		k := key(t)
+		owner := s.Client(kind)
+		signUp(t, owner, k, email)
+		challenge := value(t, s.Client(kind).Start("login", "").Answer, "passkey_challenge")
+		f := owner.Start("login", "aal=aal2")
+		refused(t, "a passkey at level two", f, f.Submit(map[string]any{"method": "passkey", "passkey_login": k.Get(challenge)}), 4010002)
+	})
+}
+
 func refusedWith(t *testing.T, f *cardeatest.Flow, a *cardeatest.Answer, message int) {
 	t.Helper()
 	form := f.Form(a)

@@ -87,6 +87,21 @@ func TestTheImageHoldsTheProgramAndNothingElse(t *testing.T) {
 	}
 }
 
+// A default of a predefined argument wins over what the builder knows, and an image for
+// arm64 would hold a program for amd64
+// (https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope).
+func TestTheProgramIsForTheSystemOfTheImage(t *testing.T) {
+	build := stages(read(t, "Dockerfile"))[0]
+	for _, name := range []string{"TARGETOS", "TARGETARCH"} {
+		if !slices.Contains(build, instruction{"ARG", name}) {
+			t.Errorf("%s is not taken from who builds: %v", name, build)
+		}
+	}
+	if !strings.Contains(build[0].rest, "--platform=$BUILDPLATFORM ") {
+		t.Errorf("the compiler is emulated for images of other systems: FROM %s", build[0].rest)
+	}
+}
+
 func TestTheCommandsOfTheImageExist(t *testing.T) {
 	_, health, _ := strings.Cut(read(t, "Dockerfile"), "HEALTHCHECK")
 	health, _, _ = strings.Cut(health, "\n")
@@ -145,6 +160,9 @@ func TestTheCompositionIsAnInstallation(t *testing.T) {
 	server, migrate, database := c.Services["cardea"], c.Services["migrate"], c.Services["database"]
 	if !strings.HasPrefix(database.Image, "postgres:") || len(database.Healthcheck.Test) == 0 || database.Healthcheck.Test[0] != "CMD" {
 		t.Errorf("the database is %+v", database)
+	}
+	if !slices.Contains(database.Healthcheck.Test, "-h") {
+		t.Error("the database is healthy before it listens for others")
 	}
 	if migrate.DependsOn["database"].Condition != "service_healthy" || server.DependsOn["migrate"].Condition != "service_completed_successfully" {
 		t.Error("the server does not wait for its tables, or they not for their database")

@@ -3,9 +3,12 @@ package store
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"cardea/internal/store/dbtest"
 )
 
 func TestDSNsAreUnderstood(t *testing.T) {
@@ -54,6 +57,50 @@ func TestDSNsOfThePoolAreUnderstood(t *testing.T) {
 	s, err := parseDSN("sqlite://x?max_conns=3&max_idle_conns=2&max_conn_lifetime=5m&max_conn_idle_time=1m")
 	if err != nil || s.maxConns != 3 || s.maxIdle != 2 || s.maxLifetime != 5*time.Minute || s.maxIdleTime != time.Minute || len(s.warnings) > 0 {
 		t.Errorf("got %+v, %v", s, err)
+	}
+}
+
+func TestEveryFormOfAServersDSNIsUnderstood(t *testing.T) {
+	const limits = "max_conns=3&max_idle_conns=2&max_conn_lifetime=5m&max_conn_idle_time=1m"
+	for _, c := range []struct{ dsn, dialect string }{
+		{"postgres://u:p%40ss@h:5432/d?sslmode=disable", "postgres"},
+		{"postgresql://u@h/d?application_name=x", "postgres"},
+		{"pg://u@h1:5432,h2:5433/d?target_session_attrs=read-write", "postgres"},
+		{"pgx://u@/d?host=/run/postgresql", "postgres"},
+		{"cockroach://u@h:26257/d?sslmode=disable", "postgres"},
+		{"cockroachdb://u@h:26257/d?sslmode=disable", "postgres"},
+		{"crdb://u@h:26257/d?sslmode=disable", "postgres"},
+		{"mysql://u:p@ss@tcp(h:3306)/d?parseTime=true&multiStatements=true", "mysql"},
+		{"mysql://u@unix(/run/mysqld/mysqld.sock)/d?tls=false", "mysql"},
+	} {
+		s, err := parseDSN(c.dsn + "&" + limits)
+		if err != nil {
+			t.Errorf("%s: %v", c.dsn, err)
+			continue
+		}
+		if s.dialect.name != c.dialect || s.connector == nil {
+			t.Errorf("%s: is %s", c.dsn, s.dialect.name)
+		}
+		if want := (poolLimits{3, 2, 5 * time.Minute, time.Minute}); s.poolLimits != want {
+			t.Errorf("%s: the pool is %+v, want %+v", c.dsn, s.poolLimits, want)
+		}
+		if s, err = parseDSN(c.dsn); err != nil || s.maxConns != 2*runtime.NumCPU() || s.maxIdle != s.maxConns || s.maxLifetime != 0 || s.maxIdleTime != 0 {
+			t.Errorf("%s: without limits the pool is %+v, %v", c.dsn, s.poolLimits, err)
+		}
+	}
+}
+
+// A server refuses parameters that it does not know, so that those of the pool may not
+// get there.
+func TestTheParametersOfThePoolDoNotReachTheServer(t *testing.T) {
+	for name, server := range map[string]*dbtest.Server{"PostgreSQL": dbtest.Postgres(t), "MariaDB": dbtest.MariaDB(t)} {
+		db := opened(t, server.Database(t)+"&max_conns=3&max_idle_conns=2&max_conn_lifetime=5m&max_conn_idle_time=1m")
+		if err := db.Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := db.reads.db.Stats().MaxOpenConnections; got != 3 {
+			t.Errorf("%s: %d connections are allowed", name, got)
+		}
 	}
 }
 

@@ -15,6 +15,12 @@ func TestPostgreSQLKeepsTheContract(t *testing.T) {
 	contract(t, "pgx", dbtest.Postgres(t).Database(t))
 }
 
+// Reads without a transaction are serializable here as well, and every lock covers a
+// whole table: what can lose against others does.
+func TestPostgreSQLKeepsTheContractWhenEverythingConflicts(t *testing.T) {
+	contract(t, "pgx", dbtest.Postgres(t, dbtest.Conflicts...).Database(t))
+}
+
 func TestMariaDBKeepsTheContract(t *testing.T) {
 	contract(t, "mysql", dbtest.MariaDB(t).Database(t))
 }

@@ -22,7 +22,7 @@ var servers = []struct {
 }{
 	{"PostgreSQL", func(t testing.TB) *dbtest.Server { return dbtest.Postgres(t) }},
 	{"PostgreSQL with coarse locks", func(t testing.TB) *dbtest.Server {
-		return dbtest.Postgres(t, "max_pred_locks_per_page=0", "max_pred_locks_per_relation=0")
+		return dbtest.Postgres(t, dbtest.Conflicts...)
 	}},
 	{"MariaDB", func(t testing.TB) *dbtest.Server { return dbtest.MariaDB(t) }},
 }

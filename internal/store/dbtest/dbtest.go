@@ -45,6 +45,10 @@ type Server struct {
 // startsWithin is how long a server may take, on a slow and busy machine.
 const startsWithin = 90 * time.Second
 
+// Conflicts are settings with which a PostgreSQL finds conflicts wherever it may:
+// everything is serializable, and who reads a row has read its table.
+var Conflicts = []string{"default_transaction_isolation=serializable", "max_pred_locks_per_page=0", "max_pred_locks_per_relation=0"}
+
 // Postgres starts a PostgreSQL with the settings given, each as name=value.
 func Postgres(t testing.TB, settings ...string) *Server {
 	t.Helper()

@@ -77,7 +77,12 @@ func start(t *testing.T, log *said, o Options, extra ...string) (*App, string) {
 // launch builds a server of configuration files.
 func launch(t testing.TB, log *said, o Options, paths ...string) *App {
 	t.Helper()
-	load := func() (*config.Snapshot, error) { return config.Load(config.Options{Files: paths}) }
+	return launchLoaded(t, log, o, func() (*config.Snapshot, error) { return config.Load(config.Options{Files: paths}) })
+}
+
+// launchLoaded builds a server of a configuration that is loaded in another way.
+func launchLoaded(t testing.TB, log *said, o Options, load func() (*config.Snapshot, error)) *App {
+	t.Helper()
 	snapshot, err := load()
 	if err != nil {
 		t.Fatal(err)

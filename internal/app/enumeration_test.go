@@ -164,7 +164,7 @@ type telltale struct {
 
 // tellHouse is a server with the subjects, whose clock stands still.
 type tellHouse struct {
-	t   *testing.T
+	t   testing.TB
 	app *App
 }
 

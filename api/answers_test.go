@@ -294,6 +294,8 @@ func (c caller) service() {
 	p := c.server.Client(c.kind)
 	c.d.check(c.T, "getSessionKeys", p.Get("/.well-known/cardea/jwks.json"), 200)
 	c.d.check(c.T, "getWebAuthnJavaScript", p.Get("/.well-known/ory/webauthn.js"), 200)
+	c.d.check(c.T, "createCaptchaChallenge", p.Get("/self-service/captcha/challenge?flow="+p.Start("login", "").ID), 200)
+	c.d.check(c.T, "createCaptchaChallenge", p.Get("/self-service/captcha/challenge?flow=none"), 400)
 	c.d.check(c.T, "listIdentitySchemas", p.Get("/schemas"), 200)
 	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/default"), 200)
 	c.d.check(c.T, "getIdentitySchema", p.Get("/schemas/none"), 404)

@@ -40,6 +40,9 @@ func (r resolver) resolve() error {
 	if err := r.proxies(); err != nil {
 		return err
 	}
+	if err := r.captcha(); err != nil {
+		return err
+	}
 	r.assurance()
 	r.methods()
 	if err := r.providers(); err != nil {

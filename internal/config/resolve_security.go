@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
+	"slices"
 )
 
 // proxies reads the networks of proxies whose word counts for where clients are.
@@ -35,4 +37,28 @@ func (r resolver) enumeration() {
 	if flows.Registration.Enabled && !flows.Verification.Enabled {
 		r.warn("cardea.security.strict_enumeration", "does not close registration: that needs selfservice.flows.verification.enabled, because the truth goes by mail")
 	}
+}
+
+// captcha checks that a service can be asked, and where its answers may come from.
+func (r resolver) captcha() error {
+	c := &r.Cardea.Captcha
+	if c.Provider == ProofOfWork {
+		return nil
+	}
+	if c.Service.SiteKey == "" || c.Service.Secret == "" {
+		return fmt.Errorf("cardea.captcha.service: the provider %s needs a site_key and a secret", c.Provider)
+	}
+	if len(c.Service.Hostnames) > 0 {
+		return nil
+	}
+	add := func(address string) {
+		if u, err := url.Parse(address); err == nil && u.Hostname() != "" && !slices.Contains(c.Service.Hostnames, u.Hostname()) {
+			c.Service.Hostnames = append(c.Service.Hostnames, u.Hostname())
+		}
+	}
+	add(r.Serve.Public.BaseURL.String())
+	for _, kind := range []string{"login", "registration", "recovery", "verification", "settings"} {
+		add(r.SelfService.Flows.ByKind(kind).UIURL)
+	}
+	return nil
 }

@@ -20,6 +20,7 @@ type Cardea struct {
 	Log           CardeaLog
 	Security      CardeaSecurity
 	Throttle      CardeaThrottle
+	Captcha       CardeaCaptcha
 	WebAuthn      CardeaWebAuthn
 	Assurance     CardeaAssurance
 	Federation    CardeaFederation

@@ -37,6 +37,8 @@ type Engine struct {
 	desk      *gate.Desk
 	flood     *gate.Flood
 	watch     Watch
+	robots    Robots
+	meter     *gate.Meter
 }
 
 // Options are the parts an engine is made of; all are needed.
@@ -56,6 +58,8 @@ type Options struct {
 	Floor time.Duration
 	// Watch hears of guesses; nil when nobody does.
 	Watch Watch
+	// Robots is who is asked where a service guards journeys; nil when there is none.
+	Robots Robots
 }
 
 // A client's address may have so many wrong guesses at once, and then one more each
@@ -68,7 +72,7 @@ const (
 // New builds an engine.
 func New(o Options) *Engine {
 	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor,
-		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch}
+		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter()}
 	if e.watch == nil {
 		e.watch = func(string, gate.Scope) {}
 	}
@@ -98,6 +102,8 @@ type run struct {
 	vouched *org.Organization // whose connection has vouched for somebody, nil for nobody's
 	tied    bool              // only that connection can make a session live longer
 	joins   bool              // somebody becomes a member, and leaves other sessions behind
+
+	attempt attempt // at passing the barrier against robots
 
 	ledger *ledger // what other systems are to be told
 

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"cardea/internal/gate"
@@ -38,8 +39,9 @@ type Guess struct {
 	Find func(ctx context.Context, x *Exec, about string) (*identity.Identity, error)
 }
 
-// Watch hears what becomes of guesses. Outcome is right, wrong, refused or stopped,
-// the last for the guess after which a counter lets no more through.
+// Watch hears what becomes of guesses. Outcome is right, wrong, refused, barred, which is
+// a guess without the proof that was due, or stopped, for the guess after which a counter
+// lets no more through.
 type Watch func(outcome string, scope gate.Scope)
 
 // guess lets a step judge a submission. If it guesses at a secret, the guess is taken
@@ -61,10 +63,10 @@ func (r *run) guess(ctx context.Context, x *Exec, step *Step, tree map[string]an
 		result, err := judge(ctx, x, tree)
 		return result, nil, err
 	}
-	taken, refused, err := r.take(ctx, counters)
+	taken, refused, barred, err := r.takeBehind(ctx, g, counters)
 	switch {
-	case err != nil:
-		return nil, nil, err
+	case err != nil, barred != nil:
+		return nil, barred, err
 	case refused != nil && g.Secret == SecretFactor:
 		return Deny(ui.New(ui.LoginTooManyGuesses, ui.Moment("retry_at", refused.Until)...)), nil, nil
 	case refused != nil:
@@ -78,7 +80,7 @@ func (r *run) guess(ctx context.Context, x *Exec, step *Step, tree map[string]an
 		tree[g.Field] = secret.Token(r.rand, "", 24)
 	}
 	result, err := judge(ctx, x, tree)
-	counted, err := r.settleGuess(ctx, taken, counters, result, err)
+	counted, err := r.settleGuess(ctx, g, taken, counters, result, err)
 	if !counted && err == nil { // it took so long that others had the guess
 		r.watch("lapsed", counters[0].Scope)
 		return nil, r.refuse(ctx, &gate.Refused{Scope: counters[0].Scope, Until: r.now.Add(time.Second)}), nil
@@ -112,7 +114,7 @@ func (r *run) take(ctx context.Context, counters []gate.Counter) (*gate.Guess, *
 
 // settleGuess says at the desk what came out of a guess. err is that of the step. The
 // result counts for nothing unless the guess did.
-func (r *run) settleGuess(ctx context.Context, taken *gate.Guess, counters []gate.Counter, result Result, err error) (counted bool, _ error) {
+func (r *run) settleGuess(ctx context.Context, g *Guess, taken *gate.Guess, counters []gate.Counter, result Result, err error) (counted bool, _ error) {
 	scope := counters[0].Scope
 	switch result := result.(type) {
 	case Proved, NewIdentity, AddressProved, Recovered:
@@ -123,7 +125,10 @@ func (r *run) settleGuess(ctx context.Context, taken *gate.Guess, counters []gat
 	case Rejected:
 		if err == nil && !result.Unjudged {
 			counted, err := taken.Wrong(ctx)
-			r.missed(taken, scope)
+			r.missed(taken, counters)
+			if err == nil {
+				err = r.anticipate(g, counters, taken)
+			}
 			return counted, err
 		}
 	}
@@ -132,13 +137,16 @@ func (r *run) settleGuess(ctx context.Context, taken *gate.Guess, counters []gat
 }
 
 // missed tells of a wrong guess.
-func (r *run) missed(taken *gate.Guess, scope gate.Scope) {
+func (r *run) missed(taken *gate.Guess, counters []gate.Counter) {
 	if source, known := r.sourceKey(); known {
 		r.flood.Spend(source, r.now)
 	}
-	r.watch("wrong", scope)
-	for _, s := range taken.Stopped {
-		r.watch("stopped", s)
+	r.count()
+	r.watch("wrong", counters[0].Scope)
+	for _, c := range counters {
+		if slices.Contains(taken.Stopped, c.Scope) && taken.Taken[c.Scope] >= c.Rule.Stop { // the barrier opens again
+			r.watch("stopped", c.Scope)
+		}
 	}
 }
 

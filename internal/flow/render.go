@@ -89,6 +89,7 @@ func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 		nodes = append(nodes, r.rememberNode())
 	}
 	nodes = r.withToken(nodes)
+	nodes = append(nodes, r.captchaNodes(nodes)...)
 	for _, name := range sortedKeys(r.flow.Values) {
 		if !nodes.SetValue(name, r.flow.Values[name]) && strings.HasPrefix(name, "traits.") {
 			nodes = append(nodes, guessed(name, r.flow.Values[name], r.kind.traitGroup))

@@ -97,6 +97,9 @@ func (r *run) judge(ctx context.Context, step *Step, body *payload.Body, resumed
 		if err := r.checkCSRF(step, body); err != nil {
 			return r.unacceptable(ctx, err)
 		}
+		if a := r.barred(ctx, step, tree); a != nil {
+			return a
+		}
 	}
 	if step.Needs >= NeedFreshSession && !r.recent() {
 		return r.stale(ctx, step, tree)
@@ -175,6 +178,7 @@ func (r *run) fit(x *Exec, step *Step, body *payload.Body) (map[string]any, *Rej
 			tree[name] = older
 		}
 	}
+	r.hearAnswer(body, tree)
 	r.echo(step, tree)
 	if err := r.hearTransient(tree); err != nil {
 		return nil, nil, err

@@ -94,7 +94,7 @@ type line struct {
 // try is one attempt of Take. With a line it is worth another one when that moves.
 func (d *Desk) try(ctx context.Context, counters []Counter) (g *Guess, refused *Refused, wait *line, err error) {
 	now := d.clock.Now()
-	g = &Guess{desk: d}
+	g = &Guess{desk: d, Taken: map[Scope]int{}}
 	need := d.sit(g, counters, now)
 	if refused, wait := d.remembered(need, now); refused != nil {
 		g.Return()
@@ -135,6 +135,7 @@ func (d *Desk) sit(g *Guess, counters []Counter, now time.Time) (need []Counter)
 		}
 		last := len(s.idle) - 1
 		g.places = append(g.places, place{c, s.idle[last], s.round})
+		g.Taken[c.Scope] = s.taken
 		s.idle = s.idle[:last]
 		s.inFlight++
 	}
@@ -146,7 +147,7 @@ func (d *Desk) remembered(need []Counter, now time.Time) (*Refused, *line) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range need {
-		if s := d.seats[c.Subject]; s != nil && !c.Silent && now.Before(s.until) && (now.Before(s.ask) || s.asking > 0) {
+		if s := d.seats[c.Subject]; s != nil && !c.Silent && now.Before(s.until) && (now.Before(s.ask) || s.asking > 0) && (!s.final || s.taken >= c.Rule.Stop) {
 			return s.refuse(c)
 		}
 	}
@@ -180,7 +181,7 @@ func (d *Desk) stir(k Key) {
 
 // refuse is the refusal of a counter, and the line for another attempt.
 func (s *seat) refuse(c Counter) (*Refused, *line) {
-	r := &Refused{Scope: c.Scope, Until: s.until, Final: s.final}
+	r := &Refused{Scope: c.Scope, Until: s.until, Final: s.final, Taken: s.taken}
 	switch {
 	case len(s.idle) > 0: // given back since
 		now := make(chan struct{})
@@ -235,6 +236,7 @@ func (d *Desk) granted(g *Guess, need []Counter, states []State, now time.Time) 
 		case !denied:
 			s.taken, s.held, s.until = state.Taken, state.Held, time.Time{}
 			s.inFlight++
+			g.Taken[c.Scope] = state.Taken
 			g.places = append(g.places, place{c, state.Ends, s.round})
 			if state.Taken >= c.Rule.Stop {
 				g.Stopped = append(g.Stopped, c.Scope)

@@ -34,7 +34,8 @@ const (
 	Recovery Scope = "recovery" // an address that a code was sent to
 )
 
-// Counter is what one guess is counted for.
+// Counter is what one guess is counted for. Guesses about the same may come with
+// different rules: whoever has shown more than others may have more.
 type Counter struct {
 	Scope   Scope
 	Subject Key
@@ -77,4 +78,5 @@ type Refused struct {
 	Scope Scope
 	Until time.Time // when there may be another
 	Final bool      // no guesses are left, other than a pause between two
+	Taken int       // guesses that count
 }

@@ -17,6 +17,8 @@ type Guess struct {
 	Waited bool
 	// Stopped are the counters of which this was the last guess.
 	Stopped []Scope
+	// Taken is how many guesses count by now, by counter.
+	Taken map[Scope]int
 }
 
 // place is a guess's place at a seat.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/captcha"
 	"cardea/internal/flow"
 	"cardea/internal/problem"
 )
@@ -78,6 +79,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, set *compiled, v 
 		writeRaw(w, a.Status, appendPage(make([]byte, 0, 2048), set.Setup, body))
 	case *flow.SignedIn:
 		writeRaw(w, a.Status, appendSignedIn(nil, set.Setup, s.clock.Now(), body))
+	case captcha.Challenge:
+		writeJSON(w, a.Status, body)
 	case *flow.Mediation:
 		writeJSON(w, a.Status, wireMediation(body))
 	case *flow.Restored:

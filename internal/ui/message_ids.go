@@ -104,7 +104,7 @@ const (
 	LabelRegistrationCode MessageID = 1070012
 	LabelLoginCode        MessageID = 1070013
 	LabelLoginAndLink     MessageID = 1070014 // unused
-	LabelCaptcha          MessageID = 1070015 // unused
+	LabelCaptcha          MessageID = 1070015
 	LabelRecoveryAddress  MessageID = 1070016
 	LabelPhone            MessageID = 1070017
 	LabelEmailOrPhone     MessageID = 1070018
@@ -156,7 +156,7 @@ const (
 	ValidationNoCodeUser               MessageID = 4000035
 	ValidationTraitsMismatch           MessageID = 4000036
 	ValidationAccountNotFound          MessageID = 4000037
-	ValidationCaptcha                  MessageID = 4000038 // unused
+	ValidationCaptcha                  MessageID = 4000038
 	ValidationPasswordUnchanged        MessageID = 4000039
 	ValidationEmail                    MessageID = 4000040
 	ValidationPhone                    MessageID = 4000041
@@ -203,6 +203,10 @@ const (
 	VerificationTokenMissing      MessageID = 4070004 // unused
 	VerificationFlowExpired       MessageID = 4070005
 	VerificationCodeInvalid       MessageID = 4070006
+
+	// The barrier against robots: our own.
+	CaptchaDue         MessageID = 4009021 // the form has to come with a proof
+	CaptchaUnreachable MessageID = 4009022 // the service that judges proofs cannot be asked
 
 	// Organizations: our own.
 	OrganizationOutside MessageID = 4009011 // another way than its connections

@@ -233,6 +233,8 @@ var definitions = map[MessageID]definition{
 	SystemRoot:                   failure(),
 	SystemGeneric:                failure("reason"),
 	SystemNoMethodAvailable:      failure(),
+	CaptchaDue:                   failure(),
+	CaptchaUnreachable:           failure(),
 	OrganizationOutside:          failure("organization"),
 	OrganizationForeign:          failure(),
 	OrganizationClosed:           failure(),

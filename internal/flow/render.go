@@ -102,18 +102,14 @@ func (r *run) nodes(ctx context.Context) (ui.Nodes, error) {
 		hideTraits(nodes)
 	}
 	if r.flow.Stage() == Prove && r.flow.State == ChooseMethod && r.unsorted() {
-		nodes = slices.Concat(nodes.WithGroup(ui.IdentifierFirst), nodes.WithGroup(ui.Default), rest(nodes))
+		nodes = r.afterFirst(nodes, s)
 	}
 	if link != nil {
 		link.arrange(nodes)
 	}
 	last := r.below(&nodes)
 	if r.kind.order != nil && !r.unsorted() {
-		order := r.kind.order(s.KeyOrder())
-		if r.Cardea.Federation.Order == "configured" {
-			order.Kept = []ui.Group{ui.OIDC}
-		}
-		ui.Sort(nodes, order)
+		ui.Sort(nodes, r.order(s))
 	}
 	return append(nodes, last...), nil
 }
@@ -212,9 +208,33 @@ func guessed(name string, value any, g ui.Group) ui.Node {
 	return ui.Input{Name: name, Type: kind, Value: value}.Node(g)
 }
 
-// rest are the nodes that belong to methods.
-func rest(nodes ui.Nodes) ui.Nodes {
-	return slices.DeleteFunc(slices.Clone(nodes), func(n ui.Node) bool { return n.Group == ui.IdentifierFirst || n.Group == ui.Default })
+// afterFirst arranges the screen about one account: what was on the screen before
+// it stays where it was, and what has come for the account follows.
+func (r *run) afterFirst(nodes ui.Nodes, s *schema.Schema) ui.Nodes {
+	var groups []ui.Group
+	for _, step := range r.steps[r.kind.name] {
+		if step.FirstScreen {
+			groups = append(groups, step.Group)
+		}
+	}
+	before := func(n ui.Node) bool {
+		in, ok := n.Attributes.(ui.Input)
+		button := ok && in.Type == ui.InputButton
+		return n.Group == ui.Default || n.Type() == ui.TypeScript || slices.Contains(groups, n.Group) && !button
+	}
+	after := slices.DeleteFunc(slices.Clone(nodes), before)
+	nodes.Remove(func(n ui.Node) bool { return !before(n) })
+	ui.Sort(nodes, r.order(s))
+	return append(nodes, after...)
+}
+
+// order is how the forms of the kind are sorted.
+func (r *run) order(s *schema.Schema) ui.SortOrder {
+	order := r.kind.order(s.KeyOrder())
+	if r.Cardea.Federation.Order == "configured" {
+		order.Kept = []ui.Group{ui.OIDC}
+	}
+	return order
 }
 
 func hasErrors(all []ui.Message) bool {

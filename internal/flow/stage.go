@@ -104,7 +104,7 @@ func (f *Flow) shows(s *Step) bool {
 	case Identify, Profile:
 		return s.FirstScreen
 	case Prove:
-		return s.Catches || f.Offers(s.Method)
+		return s.Catches || s.Stays || f.Offers(s.Method)
 	case Alone, Complete:
 		return f.Offers(s.Method)
 	}

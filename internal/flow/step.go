@@ -52,8 +52,9 @@ type Spec struct {
 	Retyped []string
 	// FirstScreen steps have a place on the first of several screens, Companion
 	// ones beside the screen on which a code is asked for. FirstScreenOnly steps
-	// have none on a single screen.
-	FirstScreen, FirstScreenOnly, Companion bool
+	// have none on a single screen. What FirstScreen steps that Stay show besides their
+	// button is on the screen after it as well, whoever was named.
+	FirstScreen, FirstScreenOnly, Companion, Stays bool
 	// ParksAlways steps keep a submission that needs a new sign-in also for clients
 	// that do not navigate.
 	ParksAlways bool

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"cardea/cardeatest"
 )
 
@@ -198,6 +200,38 @@ func TestIdentifierFirstOffersThePasskeysOfTheAccount(t *testing.T) {
 	next := f.Submit(map[string]any{"method": "identifier_first", "identifier": "bob@cardea.test"})
 	if next.Node("passkey_login_trigger") != nil {
 		t.Error("somebody without a passkey is offered one")
+	}
+	if got, want := value(t, next, "passkey_challenge"), value(t, f.Answer, "passkey_challenge"); got != want {
+		t.Errorf("what the field suggests passkeys with is %s, and was %s", got, want)
+	}
+}
+
+func TestTheScreenAboutAnAccountGoesOnBelowTheOneBeforeIt(t *testing.T) {
+	styled := cardeatest.New(t, cardeatest.Options{Config: configuration(second) + `
+    login: {style: identifier_first}
+`})
+	owner := styled.Client(cardeatest.SPA)
+	owner.SignUp(email, cardeatest.Password)
+	k := key(t)
+	addPasskey(t, owner, k)
+	names := func(a *cardeatest.Answer) (names []string) {
+		for _, n := range a.UI().Nodes {
+			name, ok := n.Attributes["name"].(string)
+			if !ok {
+				name, _ = n.Attributes["id"].(string)
+			}
+			names = append(names, n.Group+" "+name)
+		}
+		return names
+	}
+	f := styled.Client(cardeatest.SPA).Start("login", "")
+	first := []string{"identifier_first identifier", "identifier_first method", "default csrf_token", "webauthn webauthn_script", "passkey passkey_login", "passkey passkey_challenge"}
+	if diff := cmp.Diff(first, names(f.Answer)); diff != "" {
+		t.Errorf("the first screen (-want +got):\n%s", diff)
+	}
+	second := slices.Concat(first[:1], first[2:], []string{"password password", "password method", "passkey passkey_login_trigger"})
+	if diff := cmp.Diff(second, names(f.Submit(map[string]any{"method": "identifier_first", "identifier": email}))); diff != "" {
+		t.Errorf("the second screen (-want +got):\n%s", diff)
 	}
 }
 

@@ -21,7 +21,8 @@ type passkeyLoginInput struct {
 // passkeyLogin signs in with a passkey.
 func (m Method) passkeyLogin() *flow.Step {
 	return m.passkeyStep(flow.Spec{
-		FirstScreen: true, // browsers suggest passkeys while the identifier is typed
+		FirstScreen: true, // browsers suggest passkeys while the identifier is typed,
+		Stays:       true, // and after that
 		Enabled:     passkeysEnabled,
 		Accepts:     func(f *flow.Flow) bool { return f.RequestedAAL != session.AAL2 },
 	})
@@ -106,7 +107,7 @@ func (m Method) renderPasskeyLogin(_ context.Context, v flow.View) (ui.Nodes, er
 	case stage == flow.OneScreen:
 		nodes = append(nodes, identifierField(v))
 	}
-	if v.Flow.Stage() != flow.Identify {
+	if v.Flow.Stage() != flow.Identify && v.Flow.Offers(passkey) {
 		nodes = append(nodes, inputButton(v, ui.Passkey, "passkey_login_trigger", "", ui.TriggerPasskeyLogin, "", ui.LoginWithPasskey))
 	}
 	return append(nodes, answer.Node(ui.Passkey), ui.Hidden(ui.Passkey, "passkey_challenge", string(options))), nil

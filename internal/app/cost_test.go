@@ -43,6 +43,7 @@ func requestCosts() []cost {
 		{name: "registration", allocs: 795, statements: 14, trips: 4, request: (*costHouse).register},
 		{name: "logout", allocs: 260, statements: 3, trips: 3, request: (*costHouse).logOut},
 		{name: "new settings flow", allocs: 970, statements: 3, trips: 3, request: (*costHouse).newSettings},
+		{name: "settings flow fetch", allocs: 740, statements: 3, trips: 3, request: (*costHouse).fetchSettings},
 		{name: "profile update", allocs: 1845, statements: 14, trips: 14, request: (*costHouse).updateProfile},
 		{name: "admin get", allocs: 180, statements: 1, trips: 1, request: (*costHouse).adminGet},
 		{name: "admin list by identifier", allocs: 270, statements: 1, trips: 1, request: (*costHouse).adminFind},
@@ -232,6 +233,11 @@ func (h *costHouse) ownSessions() func() {
 func (h *costHouse) fetch() func() {
 	id := h.do(h.app.Public, "GET", "/self-service/login/api", "", nil, 200).ID
 	return h.public("/self-service/login/flows?id="+id, "", 200)
+}
+
+func (h *costHouse) fetchSettings() func() {
+	id := h.do(h.app.Public, "GET", "/self-service/settings/api", h.token, nil, 200).ID
+	return h.public("/self-service/settings/flows?id="+id, h.token, 200)
 }
 
 func (h *costHouse) logIn() func() {

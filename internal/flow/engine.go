@@ -108,9 +108,10 @@ type run struct {
 	ledger *ledger // what other systems are to be told
 
 	starting bool               // the request starts the flow
+	fetching bool               // the request only looks at the flow
 	begun    bool               // and has stored it
 	request  *oauth2.Request    // what the OAuth2 server said about the start
-	own      *identity.Identity // of whoever is signed in, read once while a flow starts
+	own      *identity.Identity // of whoever is signed in, read once while a flow starts or is looked at
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
@@ -233,13 +234,13 @@ func (r *run) account(ctx context.Context) (*identity.Identity, error) {
 }
 
 // signedIn reads the account of whoever is signed in, with credentials. A flow that
-// starts changes nothing of it, so that one reading serves.
+// starts or is fetched changes nothing of it, so that one reading serves.
 func (r *run) signedIn(ctx context.Context) (i *identity.Identity, err error) {
 	if r.own != nil && r.own.ID == r.Session.IdentityID {
 		return r.own.Clone(), nil
 	}
 	i, err = r.store.Identity(ctx, r.Session.IdentityID)
-	if err == nil && r.starting {
+	if err == nil && (r.starting || r.fetching) {
 		r.own = i.Clone()
 	}
 	return i, err
@@ -304,6 +305,7 @@ func (e *Engine) Fetch(ctx context.Context, k Kind, v *Visit) *Answer {
 	ctx, span := trace.Start(ctx, "fetch "+string(k))
 	defer span.End()
 	r := e.begin(k, v)
+	r.fetching = true
 	if a := r.pass(ctx, r.kind.fetch); a != nil {
 		return a
 	}

@@ -18,8 +18,11 @@ type dialect struct {
 	parse func(rest string) (source, error)
 	// open fills db.reads and db.writes; queue bounds the writes that wait.
 	open func(ctx context.Context, db *DB, queue int) error
-	// migrations opens one connection that changes the schema.
-	migrations func(db *DB) (*sql.DB, error)
+	// migrations opens one connection for the schema, which begins with a statement.
+	migrations func(db *DB, first string) (*sql.DB, error)
+	// impatient lets a connection wait for a table no longer than tablePatience; ""
+	// where readers are in nobody's way.
+	impatient string
 	// lockMigrations keeps others from migrating at the same time, for databases whose
 	// migrations are no transactions; nil for the others.
 	lockMigrations func(ctx context.Context, c *sql.DB) (unlock func() error, err error)

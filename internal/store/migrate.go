@@ -34,7 +34,7 @@ const migrationPatience = 300
 // them can commit, or is done under a lock, and the others find it done. Those who
 // use the tables meanwhile are not held up for longer than tablePatience at a time.
 func (db *DB) Migrate(ctx context.Context) error {
-	return db.withMigrations(func(p *goose.Provider, c *sql.DB) (err error) {
+	return db.withMigrations(db.dialect.impatient, func(p *goose.Provider, c *sql.DB) (err error) {
 		if lock := db.dialect.lockMigrations; lock != nil {
 			unlock, err := lock(ctx, c)
 			if err != nil {
@@ -68,7 +68,7 @@ func (db *DB) Migrate(ctx context.Context) error {
 // Status lists all migrations, oldest first.
 func (db *DB) Status(ctx context.Context) ([]Migration, error) {
 	var list []Migration
-	err := db.withMigrations(func(p *goose.Provider, _ *sql.DB) error {
+	err := db.withMigrations("", func(p *goose.Provider, _ *sql.DB) error {
 		status, err := p.Status(ctx)
 		if err != nil {
 			return fmt.Errorf("reading the schema's version: %w", err)
@@ -92,13 +92,14 @@ func (db *DB) Pending(ctx context.Context) (bool, error) {
 	return false, err
 }
 
-// withMigrations opens a connection of its own for the time of fn.
-func (db *DB) withMigrations(fn func(*goose.Provider, *sql.DB) error) (err error) {
+// withMigrations opens a connection of its own for the time of fn, which begins with
+// a statement unless that is "".
+func (db *DB) withMigrations(first string, fn func(*goose.Provider, *sql.DB) error) (err error) {
 	folder, err := fs.Sub(migrations, "migrations/"+db.dialect.name)
 	if err != nil {
 		return err
 	}
-	conn, err := db.dialect.migrations(db)
+	conn, err := db.dialect.migrations(db, first)
 	if err != nil {
 		return err
 	}

@@ -17,13 +17,12 @@ import (
 // and https://mariadb.com/kb/en/supported-character-sets-and-collations/).
 func mysqlDialect() *dialect {
 	return &dialect{
-		name:  "mysql",
-		goose: goose.DialectMySQL,
-		parse: parseMySQL,
-		open:  openServer,
-		migrations: func(db *DB) (*sql.DB, error) {
-			return serverMigrations(db, "SET SESSION lock_wait_timeout = "+strconv.Itoa(int(tablePatience.Seconds())))
-		},
+		name:           "mysql",
+		goose:          goose.DialectMySQL,
+		parse:          parseMySQL,
+		open:           openServer,
+		migrations:     serverMigrations,
+		impatient:      "SET SESSION lock_wait_timeout = " + strconv.Itoa(int(tablePatience.Seconds())),
 		lockMigrations: lockMySQLMigrations,
 		idText:         func(column string) string { return "hex(" + column + ")" },
 		jsonText:       func(column string) string { return "CONVERT(" + column + " USING utf8mb4)" },

@@ -19,13 +19,12 @@ import (
 // distributed databases of this family lack: advisory locks, sequences, LISTEN.
 func postgresDialect() *dialect {
 	return &dialect{
-		name:  "postgres",
-		goose: goose.DialectPostgres,
-		parse: parsePostgres,
-		open:  openServer,
-		migrations: func(db *DB) (*sql.DB, error) {
-			return serverMigrations(db, "SET lock_timeout = "+strconv.FormatInt(tablePatience.Milliseconds(), 10))
-		},
+		name:       "postgres",
+		goose:      goose.DialectPostgres,
+		parse:      parsePostgres,
+		open:       openServer,
+		migrations: serverMigrations,
+		impatient:  "SET lock_timeout = " + strconv.FormatInt(tablePatience.Milliseconds(), 10),
 		rebind:     newRebinder().rebind,
 		idText:     func(column string) string { return "encode(" + column + ", 'hex')" },
 		jsonRows:   postgresJSONRows,
@@ -163,8 +162,11 @@ func openServer(_ context.Context, db *DB, queue int) error {
 	return nil
 }
 
-// serverMigrations gives a pool of its own for changing the schema, whose connections
-// begin with a statement.
+// serverMigrations gives a pool of its own for the schema, whose connections begin with
+// a statement.
 func serverMigrations(db *DB, first string) (*sql.DB, error) {
+	if first == "" {
+		return sql.OpenDB(db.source.connector), nil
+	}
 	return sql.OpenDB(prepared{db.source.connector, []string{first}}), nil
 }

@@ -68,7 +68,7 @@ func openSQLite(ctx context.Context, db *DB, queue int) error {
 
 // sqliteMigrations gives a connection whose transactions take the write lock when
 // they begin, so that two of them cannot interleave.
-func sqliteMigrations(db *DB) (*sql.DB, error) {
+func sqliteMigrations(db *DB, _ string) (*sql.DB, error) {
 	return openSQLitePool(db.source.sqliteDSN(true)+"&_txlock=immediate", 1)
 }
 

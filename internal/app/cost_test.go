@@ -160,10 +160,6 @@ func (h *costHouse) admin(target string) func() {
 	return func() { h.do(h.app.Admin, "GET", target, "", nil, 200) }
 }
 
-func (h *costHouse) flow(kind string) string {
-	return h.do(h.app.Public, "GET", "/self-service/"+kind+"/api", h.token, nil, 200).ID
-}
-
 // submit sends a form; without a flow it begins one.
 func (h *costHouse) submit(kind, flow string, fields map[string]any) costAnswer {
 	h.t.Helper()

@@ -168,6 +168,14 @@ func (a admin) deliveries() {
 	a.do("replayDeliveries", "POST", "/events/deliveries/replay?target=events/crm", nil, 200)
 }
 
+func (a admin) auditLog() {
+	a.Helper()
+	id := a.server.CreateIdentity("ann@cardea.test", cardeatest.Password)
+	a.do("listAuditLog", "GET", "/audit?page_size=1&action=identity.*&outcome=success&since=2000-01-01T00:00:00Z&identity_id="+id, nil, 200)
+	a.do("listAuditLog", "GET", "/audit?since=yesterday", nil, 400)
+	a.do("getAuditHead", "GET", "/audit/head", nil, 200)
+}
+
 func (a admin) organizations() {
 	a.Helper()
 	made := a.do("createOrganization", "POST", "/organizations", fields{

@@ -73,6 +73,10 @@ cardea: {federation: {providers: [{id: acme, claims: [{to: traits.email, from: [
 		s := cardeatest.New(t, cardeatest.Options{Config: subscribed})
 		admin{t, d, s, s.Client(cardeatest.Native)}.deliveries()
 	})
+	t.Run("audit log", func(t *testing.T) {
+		s := cardeatest.New(t, cardeatest.Options{})
+		admin{t, d, s, s.Client(cardeatest.Native)}.auditLog()
+	})
 	if missed := d.missed(); !t.Failed() && len(missed) > 0 {
 		t.Errorf("no answer was checked of %v", missed)
 	}

@@ -30,6 +30,7 @@ const (
 	Recovery   Resource = "recovery"
 	Metrics    Resource = "metrics"
 	Events     Resource = "events"
+	Audit      Resource = "audit"
 	// Profiles are those of the running process.
 	Profiles Resource = "profiles"
 	// Organizations decide who may sign in.
@@ -48,7 +49,7 @@ func (r Resource) Accesses() []Access {
 
 // Resources are all resources, in the order in which they are listed to people.
 func Resources() []Resource {
-	return []Resource{Identities, Sessions, Courier, Recovery, Metrics, Profiles, Events, Organizations}
+	return []Resource{Identities, Sessions, Courier, Recovery, Metrics, Profiles, Events, Organizations, Audit}
 }
 
 // Scope is one permission: "identities:read", "sessions:*", or "*" for everything.

@@ -65,26 +65,28 @@ type Options struct {
 type App struct {
 	Public, Admin http.Handler
 
-	config  *config.Manager
-	log     *slog.Logger
-	clock   clock.Clock
-	rand    io.Reader
-	db      *store.DB
-	wire    *httpapi.Server
-	pool    *secret.Pool
-	tasks   *task.Runner
-	feed    *sessionFeed
-	uses    session.Uses
-	load    flow.Load
-	schemas *lastGood
-	setup   *setupHolder
-	jsonnet *jsonnet.Pool
-	post    *post
-	pages   *account.Pages
-	words   *ui.Catalogue // ours, without an operator's changes
-	hooks   *hook.Runner
-	errands *errands
-	places  places
+	config   *config.Manager
+	log      *slog.Logger
+	clock    clock.Clock
+	rand     io.Reader
+	db       *store.DB
+	wire     *httpapi.Server
+	pool     *secret.Pool
+	tasks    *task.Runner
+	feed     *sessionFeed
+	uses     session.Uses
+	load     flow.Load
+	schemas  *lastGood
+	setup    *setupHolder
+	jsonnet  *jsonnet.Pool
+	post     *post
+	pages    *account.Pages
+	words    *ui.Catalogue // ours, without an operator's changes
+	hooks    *hook.Runner
+	errands  *errands
+	places   places
+	auditing auditing
+	version  string
 
 	breached breachedFile
 	metrics  *telemetry.Metrics
@@ -110,7 +112,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		o.Rand = rand.Reader
 	}
 	snapshot := o.Config.Current()
-	a := &App{config: o.Config, log: o.Log, clock: o.Clock, rand: o.Rand, setup: &setupHolder{}}
+	a := &App{config: o.Config, log: o.Log, clock: o.Clock, rand: o.Rand, setup: &setupHolder{}, version: o.Version}
 	a.breached.log = o.Log
 	cache := session.NewCache(snapshot.Cardea.Session.Cache.MaxEntries)
 	if err = a.traces(snapshot, o); err != nil {
@@ -155,7 +157,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 			a.errands.spool.Close()
 		}
 	}()
-	rows := storage{a.db.Tenant(store.DefaultTenant).Witnessed(witness{a}), o.Clock, func() session.Limits { return a.setup.load().Limits }}
+	a.auditing = a.newAuditing()
+	rows := storage{a.auditing.rows.Witnessed(witness{a}), o.Clock, func() session.Limits { return a.setup.load().Limits }}
 	a.feed = a.newSessionFeed(rows, cache)
 	mail := letters{rows.Tenant, a.setup.load, a.post.worker.Wake}
 	script, err := web.Files.ReadFile("js/webauthn.js")
@@ -170,12 +173,12 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
 		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(), Places: &a.places,
 		Steps: a.steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
-		Floor: failureFloor, Watch: a.watchGuesses(metrics), Robots: captcha.Asker{Client: client},
+		Floor: failureFloor, Watch: a.watchGuesses(metrics), Failures: a.auditing.failures, Robots: captcha.Asker{Client: client},
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet, clock: o.Clock, log: o.Log}
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
-		Keys: rows, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
+		Keys: rows, Audit: auditLog{a.auditing.rows, a.auditing.failures}, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
 		Courier: mail, Deliveries: deliveries{rows.Tenant},
 		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
 		Ready: a.ready, Metrics: metrics.Handler(), Watch: watcher{metrics}, Tracer: a.tracer, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
@@ -239,6 +242,7 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 	usePlaces()
 	useList()
 	a.setup.store(setup)
+	a.recordConfigured(setup)
 	a.signOutOutsiders(ctx, setup)
 	return nil
 }
@@ -247,7 +251,7 @@ func (a *App) use(ctx context.Context, snapshot *config.Snapshot) error {
 // the configuration has it now. Without tables there are none.
 func (a *App) signOutOutsiders(ctx context.Context, setup *flow.Setup) {
 	for _, o := range setup.Organizations().All() {
-		if err := a.db.Tenant(store.DefaultTenant).RevokeMembers(ctx, o.ID, a.clock.Now(), o.Ends); err != nil {
+		if err := a.auditing.rows.RevokeMembers(ctx, o.ID, a.clock.Now(), o.Ends); err != nil {
 			a.log.Warn("the sessions of an organization's members could not be looked through", "organization", o.ID, "error", err)
 		}
 	}
@@ -288,5 +292,8 @@ func (a *App) Close() error {
 	a.errands.spool.Close() // before what it needs
 	a.post.deliverers.Close()
 	a.breached.close()
+	if err := a.auditing.failures.Close(context.Background()); err != nil {
+		a.log.Error("the audit log was not told everything", "error", err)
+	}
 	return errors.Join(a.jsonnet.Close(), a.db.Close())
 }

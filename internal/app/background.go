@@ -44,6 +44,8 @@ func (a *App) background() *task.Runner {
 		Store: a.db.System(), Clock: a.clock, Holder: a.holder(),
 		Jobs: []task.Job{
 			{Name: "janitor", Interval: s.Cardea.Janitor.Interval, Run: a.sweep},
+			{Name: "audit seal", Interval: sealInterval, Run: a.auditing.sealer.Seal},
+			{Name: "audit janitor", Interval: s.Cardea.Janitor.Interval, Run: a.cutAudit},
 			{Name: "search index", Interval: searchInterval, Run: a.indexSearch},
 		},
 		Report: func(job string, err error) { a.log.Error("a background job failed", "job", job, "error", err) },

@@ -42,6 +42,7 @@ func (a *App) Background(ctx context.Context) {
 	all.Go(func() { a.tasks.Run(ctx) })
 	all.Go(func() { a.feed.Run(ctx) })
 	all.Go(func() { a.writeUses(ctx) })
+	all.Go(func() { a.writeFailures(ctx) })
 	all.Go(func() { a.errands.worker.Run(ctx) })
 	if a.spans != nil {
 		all.Go(func() { a.spans.Run(ctx) })

@@ -48,9 +48,10 @@ var layers = []layer{
 	{"jose", nil, "a leaf: keys and tokens"},
 	{"apikey", []string{"problem", "secret"}, "domain: no SQL, no HTTP, no configuration"},
 	{"session", []string{"identity", "secret", "jose", "problem", "clock"}, "domain: no SQL, no HTTP, no configuration"},
+	{"audit", []string{"clock"}, "domain: no SQL, no HTTP, no configuration"},
 	{"org", []string{"problem"}, "domain: no SQL, no HTTP, no configuration"},
 	{"oauth2", []string{"config", "problem"}, "calls to the OAuth2 server, over the one way out"},
-	{"flow", []string{"captcha", "gate", "org", "oauth2", "geo", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "trace"}, "the engine declares the stores it needs"},
+	{"flow", []string{"audit", "captcha", "gate", "org", "oauth2", "geo", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "trace"}, "the engine declares the stores it needs"},
 	{"method", []string{"org", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "fetch", "jose", "breach"}, "methods never know each other, the store or the wire"},
 	{"errand", []string{"relay", "flow", "config", "secret", "clock"}, "errands are written by journeys and the store, and run without knowing what they say"},
 	{"event", []string{"errand", "flow", "identity", "session", "config", "clock", "fetch"}, "what happened is said by those who know, over the one way out"},
@@ -58,10 +59,10 @@ var layers = []layer{
 	{"courier", []string{"relay", "flow", "identity", "config", "ui", "secret", "clock", "fetch", "jsonnet", "problem"}, "messages are written by journeys and sent by nobody else"},
 	{"relay", []string{"clock"}, "what waits is handed on without knowing what it is"},
 	{"task", []string{"clock"}, "background work is told what to do"},
-	{"store", []string{"gate", "org", "apikey", "flow", "identity", "session", "ui", "problem", "clock", "trace"}, "rows of the domain, and nobody above it"},
-	{"httpapi", []string{"captcha", "gate", "org", "apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "trace"}, "an edge: never the store, never another edge"},
+	{"store", []string{"audit", "gate", "org", "apikey", "flow", "identity", "session", "ui", "problem", "clock", "trace"}, "rows of the domain, and nobody above it"},
+	{"httpapi", []string{"audit", "captcha", "gate", "org", "apikey", "flow", "identity", "session", "ui", "config", "payload", "problem", "secret", "clock", "trace"}, "an edge: never the store, never another edge"},
 	{"account", []string{"flow", "identity", "session", "ui", "config", "problem", "secret", "web"}, "an edge: a client of the journeys like any other"},
-	{"cli", []string{"breach", "org", "apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
+	{"cli", []string{"audit", "breach", "org", "apikey", "app", "config", "store", "telemetry", "jsonnet", "fetch", "secret", "identity", "clock", "problem"}, "an edge that builds what it needs through app"},
 }
 
 // onlyFrom says which parts may import something that has one home.

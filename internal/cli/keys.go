@@ -69,7 +69,7 @@ func createKeyCommand(env Env) *cobra.Command {
 				if err != nil {
 					return told(err)
 				}
-				if err := db.Tenant(store.DefaultTenant).CreateAPIKey(c.Context(), k); err != nil {
+				if err := audited(db).CreateAPIKey(shell(c.Context(), ""), k); err != nil {
 					return err
 				}
 				view := viewOf(k, now)
@@ -144,7 +144,7 @@ func revokeKeyCommand(env Env) *cobra.Command {
 				return errors.New("the id of a key is a UUID: keys list shows it")
 			}
 			return d.with(c.Context(), env, args[1:], func(db *store.DB) error {
-				err := db.Tenant(store.DefaultTenant).RevokeAPIKey(c.Context(), id, clock.System{}.Now())
+				err := audited(db).RevokeAPIKey(shell(c.Context(), ""), id, clock.System{}.Now())
 				if errors.Is(err, problem.ErrNotFound) {
 					return fmt.Errorf("there is no key %s", id)
 				}

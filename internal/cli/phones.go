@@ -43,7 +43,7 @@ func normalizePhonesCommand(env Env) *cobra.Command {
 				return errors.New("--batch-size has to be greater than 0")
 			}
 			return p.with(c.Context(), env, args, func(db *store.DB) error {
-				n, err := p.run(c.Context(), env, db.Tenant(store.DefaultTenant), after)
+				n, err := p.run(shell(c.Context(), "normalizePhones"), env, audited(db), after)
 				fmt.Fprintf(env.Out, "Identities scanned: %d\nUpdated: %d\nSkipped: %d\nErrors: %d\n", n.scanned, n.updated, n.scanned-n.updated-n.failed, n.failed)
 				if err == nil && n.failed > 0 {
 					err = fmt.Errorf("%d identities were not changed", n.failed)

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -19,14 +20,29 @@ type Env struct {
 	Version string
 }
 
-// Run carries out a command line. The exit code is 0, or 1 after any error.
+// exitError is an error with an exit code of its own.
+type exitError struct {
+	code   int
+	reason string
+}
+
+// Error is the reason.
+func (e *exitError) Error() string { return e.reason }
+
+// Run carries out a command line. The exit code is 0, or 1 after any error that has
+// none of its own.
 func Run(ctx context.Context, env Env) int {
 	root := rootCommand(env)
-	if err := root.ExecuteContext(ctx); err != nil {
-		root.PrintErrln("Error:", err)
-		return 1
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
 	}
-	return 0
+	root.PrintErrln("Error:", err)
+	var own *exitError
+	if errors.As(err, &own) {
+		return own.code
+	}
+	return 1
 }
 
 // rootCommand is the tree of all commands.
@@ -42,7 +58,7 @@ func rootCommand(env Env) *cobra.Command {
 		serveCommand(env), courierCommand(env), migrateCommand(env), cleanupCommand(env), hashersCommand(env),
 		formatCommand(env), lintCommand(), schemaCommand(env), configCommand(env), doctorCommand(env), remoteCommand(env), versionCommand(env), jsonnetCommand(env),
 	)
-	root.AddCommand(keysCommand(env), eventsCommand(env), hibpCommand(env))
+	root.AddCommand(keysCommand(env), auditCommand(env), eventsCommand(env), hibpCommand(env))
 	root.AddCommand(organizationsCommand(env))
 	root.AddCommand(identityCommands(env)...)
 	root.SetArgs(env.Args)

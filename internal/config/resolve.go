@@ -125,6 +125,9 @@ func (r resolver) secrets() error {
 	if len(r.Secrets.Cookie) == 0 {
 		r.Secrets.Cookie = r.Secrets.Default
 	}
+	if len(r.Cardea.Audit.Secrets) == 0 {
+		r.Cardea.Audit.Secrets = r.Secrets.Default
+	}
 	if len(r.Secrets.Pagination) == 0 {
 		r.Secrets.Pagination = r.Secrets.Default
 	}

@@ -26,6 +26,7 @@ type Cardea struct {
 	Federation    CardeaFederation
 	Organizations []CardeaOrganization
 	Events        CardeaEvents
+	Audit         CardeaAudit
 	WebHooks      CardeaWebHooks
 
 	BreachedPasswords CardeaBreachedPasswords
@@ -34,6 +35,15 @@ type Cardea struct {
 // CardeaBreachedPasswords is the list of breached passwords that needs no network.
 type CardeaBreachedPasswords struct {
 	File string // made by `cardea hibp build`; "" asks the range API
+}
+
+// CardeaAudit is the log of what was done.
+type CardeaAudit struct {
+	Enabled           bool
+	Keep              time.Duration // 0 for ever
+	FailuresPerMinute int           // that get a row each, of one process
+	Secrets           []string      // of its keys; never empty, the first signs
+	PublicKeys        []string      // of earlier keys, base64
 }
 
 // CardeaDevelopment are conveniences of development mode.

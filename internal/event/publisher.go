@@ -1,11 +1,10 @@
 package event
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -147,28 +146,11 @@ func (p *Publisher) Ended(set *flow.Setup, end flow.End) ([]flow.Errand, error) 
 func (p *Publisher) Aside(all []flow.Errand) { p.Spool.Add(all) }
 
 // changed names the parts of an identity that an update has changed, in the words of
-// its JSON. It says which credentials, never what they are.
-func changed(before, after *identity.Identity) (parts []string) {
-	note := func(part string, same bool) {
-		if !same {
-			parts = append(parts, part)
-		}
+// its JSON. It does not say which credentials or traits.
+func changed(before, after *identity.Identity) []string {
+	parts := identity.Changed(before, after)
+	for n, p := range parts {
+		parts[n], _, _ = strings.Cut(p, ".")
 	}
-	note("credentials", after.Credentials == nil || maps.EqualFunc(before.Credentials, after.Credentials, func(a, b identity.Credential) bool {
-		return bytes.Equal(a.Config, b.Config) && slices.Equal(slices.Sorted(slices.Values(a.Identifiers)), slices.Sorted(slices.Values(b.Identifiers)))
-	}))
-	note("external_id", before.ExternalID == after.ExternalID)
-	note("metadata_admin", bytes.Equal(before.MetadataAdmin, after.MetadataAdmin))
-	note("metadata_public", bytes.Equal(before.MetadataPublic, after.MetadataPublic))
-	note("organization_id", identity.SameOrganization(before.OrganizationID, after.OrganizationID))
-	note("recovery_addresses", slices.EqualFunc(before.RecoveryAddresses, after.RecoveryAddresses, func(a, b identity.RecoveryAddress) bool {
-		return a.Via == b.Via && a.Value == b.Value && identity.SameOrganization(a.BreakGlass, b.BreakGlass)
-	}))
-	note("schema_id", before.SchemaID == after.SchemaID)
-	note("state", before.State == after.State)
-	note("traits", bytes.Equal(before.Traits, after.Traits))
-	note("verifiable_addresses", slices.EqualFunc(before.VerifiableAddresses, after.VerifiableAddresses, func(a, b identity.VerifiableAddress) bool {
-		return a.Via == b.Via && a.Value == b.Value && a.Verified == b.Verified && a.Status == b.Status
-	}))
-	return parts
+	return slices.Compact(parts)
 }

@@ -182,7 +182,9 @@ func (r *run) accept(ctx context.Context, s *session.Session) (string, error) {
 	for _, m := range s.Methods {
 		a.Methods = append(a.Methods, string(m.Method))
 	}
-	return r.oauth2.AcceptLogin(ctx, r.Snapshot, r.flow.Challenge, a)
+	to, err := r.oauth2.AcceptLogin(ctx, r.Snapshot, r.flow.Challenge, a)
+	r.recordAccepted(ctx, s, err)
+	return to, err
 }
 
 // acceptLogin ends a login that an OAuth2 server waits for. The person is signed in

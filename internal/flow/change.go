@@ -84,7 +84,7 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.conclude(ctx, then, func(tx Tx) error {
+	err = r.conclude(ctx, then, occasion{identity: after, session: &s}, func(tx Tx) error {
 		stored, err := r.writeChange(tx, c, step, &s)
 		if err != nil {
 			return err

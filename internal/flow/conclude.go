@@ -66,7 +66,7 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.conclude(ctx, then, func(tx Tx) error {
+	err = r.conclude(ctx, then, occasion{identity: proof.Identity, session: s}, func(tx Tx) error {
 		if err := r.writeLogin(tx, step, proof, s, token); err != nil {
 			return err
 		}
@@ -279,7 +279,7 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.conclude(ctx, then, func(tx Tx) error {
+	err = r.conclude(ctx, then, occasion{identity: i, session: signedUp.Session}, func(tx Tx) error {
 		if err := verification.write(tx, r); err != nil {
 			return err
 		}

@@ -61,6 +61,9 @@ func (r *run) counters(ctx context.Context, x *Exec, g *Guess, tree map[string]a
 			return nil, err
 		}
 	}
+	if owner != nil {
+		r.ledger.subject = owner.ID
+	}
 	if about = identity.NormalizeIdentifier(about); about == "" {
 		about = "flow " + r.flow.ID.String()
 	}

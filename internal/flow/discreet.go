@@ -62,6 +62,7 @@ func (r *run) concludeDiscreetly(ctx context.Context, step *Step, result NewIden
 	if !free {
 		taken := Deny(ui.New(ui.ValidationIdentifierTaken))
 		r.ledger.fail(r, &taken, nil)
+		r.ledger.recorded = true
 	}
 	return r.answerRegistration(&SignedUp{Identity: i}, "", to, b, r.after(Registration, step.Method))
 }
@@ -81,6 +82,9 @@ func (r *run) signUpDiscreetly(ctx context.Context, i *identity.Identity, free b
 			return err
 		}
 		if err := tx.TryIdentity(stored, free, then...); err != nil {
+			return err
+		}
+		if err := tx.Record(r.recordDiscreetly(i, free)); err != nil {
 			return err
 		}
 		return tx.UpdateFlow(r.flow)

@@ -39,6 +39,7 @@ type Engine struct {
 	watch     Watch
 	robots    Robots
 	meter     *gate.Meter
+	failures  Failures
 }
 
 // Options are the parts an engine is made of; all are needed.
@@ -60,6 +61,8 @@ type Options struct {
 	Watch Watch
 	// Robots is who is asked where a service guards journeys; nil when there is none.
 	Robots Robots
+	// Failures collects what has failed, for the audit log; nil for none.
+	Failures Failures
 }
 
 // A client's address may have so many wrong guesses at once, and then one more each
@@ -72,7 +75,7 @@ const (
 // New builds an engine.
 func New(o Options) *Engine {
 	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor,
-		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter()}
+		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter(), failures: o.Failures}
 	if e.watch == nil {
 		e.watch = func(string, gate.Scope) {}
 	}

@@ -45,9 +45,11 @@ type ledger struct {
 	// owed are the hooks that were called as far as the journey is concerned. They are
 	// written with the next transaction of the request, whatever that says.
 	owed      []Errand
-	succeeded bool     // the journey: what goes wrong afterwards does not undo it
-	step      *Step    // that was submitted; nil before
-	failure   *failure // the last one; nil for none
+	succeeded bool      // the journey: what goes wrong afterwards does not undo it
+	step      *Step     // that was submitted; nil before
+	subject   uuid.UUID // whose secret was guessed at, as far as the gate has found out
+	failure   *failure  // the last one; nil for none
+	recorded  bool      // the failure is in the audit log already
 }
 
 type failure struct {
@@ -99,8 +101,13 @@ func (r *run) write(ctx context.Context, then []Errand, fn func(Tx) error) error
 }
 
 // conclude is write for the transaction with which a journey has succeeded.
-func (r *run) conclude(ctx context.Context, then []Errand, fn func(Tx) error) error {
-	err := r.write(ctx, then, fn)
+func (r *run) conclude(ctx context.Context, then []Errand, o occasion, fn func(Tx) error) error {
+	err := r.write(ctx, then, func(tx Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Record(r.record(o))
+	})
 	r.ledger.succeeded = err == nil
 	return err
 }
@@ -116,6 +123,7 @@ func (r *run) settleUp(ctx context.Context) {
 		return
 	}
 	of := l.failure.of
+	r.recordFailure(ctx, of)
 	if of.flow == nil || r.events == nil || !r.events.WantsEnd(r.Setup, of.kind.name, true) {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/audit"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 )
@@ -83,6 +84,11 @@ func (e *Engine) HandOutRecovery(ctx context.Context, h HandOut) (*HandedOut, er
 	}
 	err = r.write(ctx, nil, func(tx Tx) error {
 		if err := tx.InsertFlow(r.flow); err != nil {
+			return err
+		}
+		if err := tx.Record(audit.Entry{
+			Action: audit.RecoveryHandedOut, Identity: i.ID, Details: audit.Details{Method: h.Method, Flow: r.flow.ID.String()}.JSON(),
+		}); err != nil {
 			return err
 		}
 		return p.write(tx, r.now)

@@ -75,6 +75,8 @@ type occasion struct {
 	begins   bool // the flow is being created: nobody has submitted anything
 	unheard  bool // nobody waits for any answer
 	unstored bool // the session is not stored yet, and may never be
+
+	breaksGlass bool // an address has led around the connections of an organization
 }
 
 // mode is how much a web hook's answer counts.

@@ -24,7 +24,8 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 		return r.replace(ctx, ui.New(ui.LoginIdentityDisabled), problem.BadRequest("The account was switched off.").Named(problem.IdentityDisabled))
 	}
 	away, err := r.admit(ctx, i, nil)
-	if away != nil && away.why == org.Outside && i.BreaksGlass(result.Address) {
+	around := away != nil && away.why == org.Outside && i.BreaksGlass(result.Address)
+	if around {
 		away = nil // what an operator has put down for the day on which no connection works
 	}
 	switch {
@@ -66,7 +67,7 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.conclude(ctx, then, func(tx Tx) error {
+	err = r.conclude(ctx, then, occasion{identity: i, session: s, breaksGlass: around}, func(tx Tx) error {
 		if revoke {
 			if _, err := tx.RevokeSessionsOf(i.ID, s.ID, r.now); err != nil {
 				return err

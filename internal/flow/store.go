@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/audit"
 	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
@@ -69,6 +70,8 @@ type SideWriter interface {
 	Enqueue(m Message) error
 	// Dispatch writes an errand, to be run after the transaction.
 	Dispatch(e Errand) error
+	// Record writes into the audit log what the transaction is for.
+	Record(e audit.Entry) error
 	// MarkAddress notes that a proof was sent to a verifiable address, or that it
 	// was given. An address that nobody has is no error.
 	MarkAddress(a identity.Address, status identity.AddressStatus, now time.Time) error

@@ -249,7 +249,7 @@ func (r *run) concludeVerification(ctx context.Context, step *Step, result Addre
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	err = r.conclude(ctx, then, func(tx Tx) error {
+	err = r.conclude(ctx, then, occasion{}, func(tx Tx) error {
 		if waiting != nil {
 			if err := r.applyPending(tx, waiting, derived); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"cardea/internal/audit"
 	"cardea/internal/identity"
 )
 
@@ -44,6 +45,10 @@ func (s *Server) exportIdentities(w http.ResponseWriter, r *http.Request) {
 	}
 	filter.Credentials = len(configs) > 0
 	filter.Limit = exportPage
+	if err := s.exported(r, audit.Entry{Action: audit.AccountsExported, Details: audit.Details{Operation: "exportIdentities", Secrets: len(configs) > 0}.JSON()}); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	v := identityView{credentials: filter.Credentials, configs: configs, upgraded: true, admin: true}
 	out := newLines(w)
 	for {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"cardea/internal/apikey"
+	"cardea/internal/audit"
 	"cardea/internal/problem"
 )
 
@@ -30,14 +31,22 @@ func (s *Server) guarded(r Route) http.HandlerFunc {
 // and on a port that is not guarded; else a client certificate that the listener has
 // verified, or an API key.
 func (s *Server) admit(r Route, req *http.Request) error {
-	set := s.compiled.Load()
-	if r.Free || !set.AdminGuarded() || set.Cardea.Admin.ClientCA != "" && certified(req) {
+	set, from := s.compiled.Load(), originOf(req.Context())
+	if set.Cardea.Admin.ClientCA != "" && certified(req) {
+		from.operates(audit.Certificate)
+		return nil
+	}
+	if r.Free || !set.AdminGuarded() {
+		from.operates(audit.Operator)
 		return nil
 	}
 	if s.Keys == nil {
 		return problem.Unauthorized("This port is guarded, and there are no keys to it.")
 	}
-	_, err := apikey.Check(req.Context(), s.Keys, req.Header.Get("Authorization"), s.clock.Now(), r.Resource, needs(r, req.URL.Query())...)
+	key, err := apikey.Check(req.Context(), s.Keys, req.Header.Get("Authorization"), s.clock.Now(), r.Resource, needs(r, req.URL.Query())...)
+	if err == nil {
+		from.operates(audit.Key(key.ID))
+	}
 	return err
 }
 

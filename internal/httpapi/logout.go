@@ -161,6 +161,7 @@ func (s *Server) nativeLogout(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
+	originOf(r.Context()).is(found)
 	if err := s.Sessions.Revoke(r.Context(), found.ID); err != nil && err != problem.ErrNotFound {
 		s.fail(w, r, err)
 		return

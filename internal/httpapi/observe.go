@@ -69,7 +69,7 @@ func (s *Server) observed(r Route) http.HandlerFunc {
 			ctx, span = s.Tracer.Request(ctx, seenAs.name, req.Header.Get("Traceparent"))
 		}
 		if !still {
-			ctx = trace.WithRequest(ctx, s.requestID(req))
+			ctx = s.withOrigin(trace.WithRequest(ctx, s.requestID(req)), r, req)
 		}
 		if span != nil || !still {
 			req = req.WithContext(ctx)

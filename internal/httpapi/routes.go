@@ -116,6 +116,7 @@ func (s *Server) table() []Route {
 	t = append(t, s.adminTable()...)
 	t = append(t, s.courierTable()...)
 	t = append(t, s.eventTable()...)
+	t = append(t, s.auditTable()...)
 	t = append(t, s.organizationTable()...)
 	for _, r := range redirectedToAdmin {
 		add(public, r.method, r.pattern, "", s.toAdmin)

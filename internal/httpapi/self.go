@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/audit"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -92,6 +93,9 @@ func (s *Server) Export(r *http.Request) ([]byte, error) {
 	}
 	sessions, err := s.OwnSessions(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.exported(r, audit.Entry{Action: audit.AccountExported, Identity: own.IdentityID, Session: own.ID}); err != nil {
 		return nil, err
 	}
 	now := s.clock.Now()

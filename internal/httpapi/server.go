@@ -34,6 +34,8 @@ type Options struct {
 	Importer      Importer
 	// Keys open the admin port where it asks for credentials; nil for none.
 	Keys apikey.Keys
+	// Audit is the log of what was done; nil for none.
+	Audit AuditLog
 	// Tenant names the tenant in tokens, so that they are worthless in another.
 	Tenant     string
 	Courier    Courier

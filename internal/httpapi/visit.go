@@ -29,7 +29,9 @@ type caller struct {
 // caller finds the session of a request: X-Session-Token, then the session
 // cookie, then the bearer token. The header wins even when it is wrong.
 func (s *Server) caller(ctx context.Context, r *http.Request, set *compiled) (caller, error) {
-	return s.callerFrom(ctx, r, set, s.Sessions.ByToken)
+	c, err := s.callerFrom(ctx, r, set, s.Sessions.ByToken)
+	originOf(ctx).is(c.session)
+	return c, err
 }
 
 // known is caller for those who only look at the session.

@@ -134,6 +134,16 @@ func sum(key, msg []byte) []byte {
 	return h.Sum(nil)
 }
 
+// Seeds are the seeds of signing keys for a label, 32 bytes each, one for every listed
+// secret in the order of the list.
+func (k *Keyring) Seeds(label Label) [][]byte {
+	var all [][]byte
+	for _, s := range k.secrets {
+		all = append(all, derive(s, "sign", label))
+	}
+	return all
+}
+
 // keys derives a label's keys once: HKDF-SHA256 (RFC 5869) with the label and
 // the use as context.
 func (k *Keyring) keys(label Label) *keys {

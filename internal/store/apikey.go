@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"cardea/internal/apikey"
+	"cardea/internal/audit"
 )
 
 const apiKeyColumns = "id, name, hash, scopes, created_at, expires_at, revoked_at, last_used_at"
@@ -19,7 +20,10 @@ func (t *Tenant) CreateAPIKey(ctx context.Context, k *apikey.Key) error {
 		_, err := x.c.exec("INSERT INTO api_keys (tenant, "+apiKeyColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			x.tenant, idBytes(k.ID), k.Name, k.Hash, k.Scopes.String(), micros(k.CreatedAt),
 			microsOrNull(k.ExpiresAt), microsOrNull(k.RevokedAt), microsOrNull(k.LastUsedAt))
-		return err
+		if err != nil {
+			return err
+		}
+		return x.Record(audit.Entry{Action: audit.KeyCreated, Details: audit.Details{Target: k.ID.String()}.JSON()})
 	})
 }
 
@@ -52,7 +56,11 @@ func (t *Tenant) APIKeys(ctx context.Context) (list []*apikey.Key, err error) {
 // RevokeAPIKey ends a key for good. One that is revoked already stays as it was.
 func (t *Tenant) RevokeAPIKey(ctx context.Context, id uuid.UUID, now time.Time) error {
 	return t.Tx(ctx, func(x *Tx) error {
-		return touched(x.c.exec("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE tenant = ? AND id = ?", micros(now), x.tenant, idBytes(id)))
+		err := touched(x.c.exec("UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE tenant = ? AND id = ?", micros(now), x.tenant, idBytes(id)))
+		if err != nil {
+			return err
+		}
+		return x.Record(audit.Entry{Action: audit.KeyRevoked, Details: audit.Details{Target: id.String()}.JSON()})
 	})
 }
 

@@ -52,6 +52,7 @@ func (x *Tx) UpdateIdentity(i *identity.Identity) error {
 	if err := x.updateAddresses(i, old); err != nil {
 		return err
 	}
+	x.noteUpdate(i, old)
 	if err := x.updateSearch(i); err != nil || !x.witnessed(IdentityUpdated) || sameIdentity(i, old) {
 		return err
 	}

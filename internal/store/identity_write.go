@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/audit"
 	"cardea/internal/flow"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
@@ -30,6 +31,9 @@ func (x *Tx) CreateIdentity(i *identity.Identity) error {
 func (x *Tx) TryIdentity(i *identity.Identity, keep bool, errands ...flow.Errand) error {
 	if _, err := x.c.exec("SAVEPOINT identity"); err != nil {
 		return err
+	}
+	if !keep {
+		defer x.forgetNotes()()
 	}
 	if err := x.createOne(i); err != nil {
 		return err
@@ -136,6 +140,7 @@ func (x *Tx) insertIdentities(list []*identity.Identity) (conflict string, err e
 		return "", err
 	}
 	for _, i := range list {
+		x.note(audit.IdentityCreated, i.ID, audit.Details{})
 		if err := x.report(Change{Type: IdentityCreated, Identity: i}); err != nil {
 			return "", err
 		}
@@ -278,6 +283,7 @@ func (x *Tx) DeleteIdentity(id uuid.UUID) error {
 	if err := touched(x.c.exec("DELETE FROM identities WHERE tenant = ? AND id = ?", x.tenant, idBytes(id))); err != nil {
 		return err
 	}
+	x.note(audit.IdentityDeleted, id, audit.Details{})
 	return x.report(Change{Type: IdentityDeleted, Identity: was})
 }
 

@@ -67,10 +67,12 @@ func (t *Tenant) ConsumeCode(ctx context.Context, purpose, subject string, keys 
 // given. A proof that was given is never taken back, and an address that nobody
 // has is no error.
 func (x *Tx) MarkAddress(a identity.Address, status identity.AddressStatus, now time.Time) error {
-	if err := x.tellOwner(a); err != nil {
+	owner, verified, err := x.tellOwner(a)
+	if err != nil {
 		return err
 	}
 	if status == identity.AddressCompleted {
+		x.noteProved(owner, verified)
 		before, err := x.unprovedOwner(a.Via, a.Value)
 		if err != nil {
 			return err
@@ -86,7 +88,7 @@ func (x *Tx) MarkAddress(a identity.Address, status identity.AddressStatus, now 
 		}
 		return x.report(Change{Type: IdentityUpdated, Identity: after, Before: before})
 	}
-	_, err := x.c.exec("UPDATE verifiable_addresses SET status = ?, updated_at = ? WHERE tenant = ? AND via = ? AND value = ? AND verified = 0",
+	_, err = x.c.exec("UPDATE verifiable_addresses SET status = ?, updated_at = ? WHERE tenant = ? AND via = ? AND value = ? AND verified = 0",
 		string(status), micros(now), x.tenant, string(a.Via), a.Value)
 	return err
 }

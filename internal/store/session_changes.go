@@ -65,7 +65,7 @@ func (x *Tx) tell(sessionID, identityID uuid.UUID) error {
 
 // tellOf is tell for the sessions that a condition selects; it comes before the
 // statement that changes them. The caller makes caches forget them.
-func (x *Tx) tellOf(reason session.EndReason, where string, args ...any) error {
+func (x *Tx) tellOf(which ended, reason session.EndReason, where string, args ...any) error {
 	at, batch := x.batch()
 	err := x.c.later(outcome(func(n int64, err error) error {
 		x.told.end(reason, n)
@@ -76,26 +76,30 @@ func (x *Tx) tellOf(reason session.EndReason, where string, args ...any) error {
 	if err != nil {
 		return err
 	}
+	if err := x.noteEnded(which, reason, where, args); err != nil {
+		return err
+	}
 	return x.reportEnded(reason, where, args...)
 }
 
 // tellOwner is tell for all sessions of whoever has an address. Nobody has to have
 // it: that takes the same statements.
-func (x *Tx) tellOwner(a identity.Address) error {
+func (x *Tx) tellOwner(a identity.Address) (owner uuid.UUID, verified bool, err error) {
 	at, batch := x.batch()
-	const owner = " FROM verifiable_addresses WHERE tenant = ? AND via = ? AND value = ?"
-	err := x.c.query("SELECT identity_id"+owner, []any{x.tenant, string(a.Via), a.Value}, func(rows *sql.Rows) error {
+	const ofOwner = " FROM verifiable_addresses WHERE tenant = ? AND via = ? AND value = ?"
+	err = x.c.query("SELECT identity_id, verified"+ofOwner, []any{x.tenant, string(a.Via), a.Value}, func(rows *sql.Rows) error {
 		var id uuid.UUID
-		err := rows.Scan(&id)
+		err := rows.Scan(&id, &verified)
 		x.forget(uuid.Nil, id)
+		owner = id
 		return err
 	})
 	if err != nil {
-		return err
+		return owner, verified, err
 	}
-	_, err = x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) SELECT tenant, ?, ?, ?, identity_id, ?"+owner,
+	_, err = x.c.exec("INSERT INTO session_changes (tenant, changed_at, batch, session_id, identity_id, reason) SELECT tenant, ?, ?, ?, identity_id, ?"+ofOwner,
 		at, idBytes(batch), idBytes(uuid.Nil), string(session.Changed), x.tenant, string(a.Via), a.Value)
-	return err
+	return owner, verified, err
 }
 
 // forget notes what caches have to forget when the transaction is over.

@@ -56,7 +56,7 @@ func (x *Tx) displace(ids []uuid.UUID, now time.Time) error {
 		for _, id := range part {
 			x.forget(id, uuid.Nil)
 		}
-		if err := x.tellOf(session.Displaced, where, args...); err != nil {
+		if err := x.tellOf(ofIdentity, session.Displaced, where, args...); err != nil {
 			return err
 		}
 		if _, err := x.c.exec("UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...); err != nil {

@@ -113,7 +113,7 @@ func (x *Tx) RevokeSession(id, owner uuid.UUID, now time.Time) error {
 		where, args = where+" AND identity_id = ?", append(args, idBytes(owner))
 	}
 	x.forget(id, uuid.Nil)
-	if err := x.tellOf(session.Revoked, where+" AND active = ?", append(slices.Clip(args), flag(true))...); err != nil {
+	if err := x.tellOf(oneSession, session.Revoked, where+" AND active = ?", append(slices.Clip(args), flag(true))...); err != nil {
 		return err
 	}
 	return x.c.later(outcome(touched), "UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...)
@@ -125,7 +125,7 @@ func (x *Tx) RevokeSessionsOf(identityID, except uuid.UUID, now time.Time) (int,
 	const where = "tenant = ? AND identity_id = ? AND active = ? AND id <> ?"
 	args := []any{x.tenant, idBytes(identityID), flag(true), idBytes(except)}
 	x.forget(uuid.Nil, identityID)
-	if err := x.tellOf(session.Revoked, where, args...); err != nil {
+	if err := x.tellOf(ofIdentity, session.Revoked, where, args...); err != nil {
 		return 0, err
 	}
 	n, err := x.c.exec("UPDATE sessions SET active = ?, updated_at = ? WHERE "+where, append([]any{flag(false), micros(now)}, args...)...)
@@ -143,14 +143,14 @@ func (x *Tx) DeleteSessionsOf(identityID uuid.UUID) error {
 // tellOver tells that all sessions of an identity end.
 func (x *Tx) tellOver(why session.EndReason, identityID uuid.UUID) error {
 	x.forget(uuid.Nil, identityID)
-	return x.tellOf(why, "tenant = ? AND identity_id = ? AND active = ?", x.tenant, idBytes(identityID), flag(true))
+	return x.tellOf(ofIdentity, why, "tenant = ? AND identity_id = ? AND active = ?", x.tenant, idBytes(identityID), flag(true))
 }
 
 // ExtendSession moves the end of a session to until, if it ends before earliest;
 // otherwise nothing changes. It says whether it did.
 func (x *Tx) ExtendSession(id uuid.UUID, until, earliest, now time.Time) (bool, error) {
 	x.forget(id, uuid.Nil)
-	if err := x.tellOf(session.Changed, "tenant = ? AND id = ? AND expires_at < ?", x.tenant, idBytes(id), micros(earliest)); err != nil {
+	if err := x.tellOf(oneSession, session.Changed, "tenant = ? AND id = ? AND expires_at < ?", x.tenant, idBytes(id), micros(earliest)); err != nil {
 		return false, err
 	}
 	n, err := x.c.exec("UPDATE sessions SET expires_at = ?, updated_at = ? WHERE tenant = ? AND id = ? AND expires_at < ?",
@@ -218,7 +218,7 @@ func (x *Tx) bulk(do BulkAction, by BulkTarget, ids []uuid.UUID, now time.Time) 
 		why = session.Deleted
 	}
 	active := append(slices.Clip(args), flag(true))
-	if err := x.tellOf(why, where+" AND active = ?", active...); err != nil {
+	if err := x.tellOf(ofMany, why, where+" AND active = ?", active...); err != nil {
 		return 0, err
 	}
 	if do == DeleteSessions {

@@ -157,7 +157,8 @@ func (db *DB) System() *System { return &System{db: db} }
 type Tenant struct {
 	db      *DB
 	id      int64
-	witness Witness // nil for none
+	witness Witness     // nil for none
+	audited func() bool // says whether there is an audit log; nil for never
 }
 
 // System works across tenants. For package task alone.
@@ -173,7 +174,8 @@ type Tx struct {
 	told    told
 	witness Witness // nil for none
 
-	dispatched bool // errands were written
+	dispatched bool      // errands were written
+	register   *register // nil for no audit log
 }
 
 // Tx runs fn in a transaction: all of its writes happen, or none. fn does nothing
@@ -188,8 +190,11 @@ func (t *Tenant) Tx(ctx context.Context, fn func(*Tx) error) error {
 func (t *Tenant) tx(ctx context.Context, write func(context.Context, func(conn) error) error, fn func(*Tx) error) error {
 	var last Tx
 	err := write(ctx, func(c conn) error {
-		last = Tx{db: t.db, tenant: t.id, c: c, witness: t.witness}
-		return fn(&last)
+		last = Tx{db: t.db, tenant: t.id, c: c, witness: t.witness, register: t.register(ctx)}
+		if err := fn(&last); err != nil {
+			return err
+		}
+		return last.finishRegister()
 	})
 	if err == nil && last.dispatched && t.witness != nil {
 		t.witness.Dispatched()

@@ -13,7 +13,7 @@ type texts struct {
 	sessionByToken      string
 
 	identities, credentials, identifiers, verifiable, recovery, traits, traitEnds *inserter
-	sessions, tokens, devices, flows, guesses                                     *inserter
+	sessions, tokens, devices, flows, guesses, audit, auditLinks                  *inserter
 
 	sweeps       []string // DELETE statements of the janitor
 	messageSweep string
@@ -89,6 +89,8 @@ func (t *texts) inserters(d *dialect) {
 	t.tokens = newInserter("session_tokens", "tenant, hash, session_id, created_at", "")
 	t.devices = newInserter("session_devices", "tenant, session_id, id, ip_address, user_agent, location, created_at", "")
 	t.guesses = newInserter("guesses", guessColumns, d.guesses)
+	t.audit = newInserter("audit_tail", "tenant, "+auditColumns, "")
+	t.auditLinks = newInserter("audit_log", "tenant, seq, hash, "+auditColumns, "")
 	t.flows = newInserter("flows", "tenant, id, kind, type, created_at, state, active_method, issued_at, expires_at, "+
 		"updated_at, request_url, return_to, csrf_hash, identity_id, session_id, organization_id, schema_id, challenge, "+
 		"refresh, requested_aal, facts, messages, field_messages, form_values", "")

@@ -45,7 +45,11 @@ type Change struct {
 }
 
 // Witnessed is the same tenant with somebody who is told of its changes.
-func (t *Tenant) Witnessed(w Witness) *Tenant { return &Tenant{db: t.db, id: t.id, witness: w} }
+func (t *Tenant) Witnessed(w Witness) *Tenant {
+	witnessed := *t
+	witnessed.witness = w
+	return &witnessed
+}
 
 func (x *Tx) witnessed(t ChangeType) bool { return x.witness != nil && x.witness.Wants(t) }
 

@@ -64,6 +64,7 @@ func Run(t *testing.T, open Open) {
 		{"searching", searchTests},
 		{"API keys", apiKeyTests},
 		{"organizations", organizationTests},
+		{"audit log", auditTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, c := range group.cases {
@@ -72,11 +73,11 @@ func Run(t *testing.T, open Open) {
 		})
 	}
 	t.Run("background jobs", func(t *testing.T) {
-		for _, c := range slices.Concat(systemTests, outboxTests, orderTests, errandRunTests) {
+		for _, c := range slices.Concat(systemTests, outboxTests, orderTests, errandRunTests, chainTests) {
 			t.Run(c.name, func(t *testing.T) {
 				now := clock.NewFake(Start)
 				db, _ := open(t, now)
-				c.run(&Case{T: t, Tenant: db.Tenant(1), DB: db, Clock: now})
+				c.run(&Case{T: t, Tenant: db.Tenant(1), DB: db, Clock: now, Mine: 1})
 			})
 		}
 	})
@@ -93,6 +94,7 @@ type Case struct {
 	*store.Tenant
 	DB    *store.DB
 	Clock *clock.Fake
+	Mine  store.TenantID // of Tenant
 	ids   uint64
 }
 
@@ -101,7 +103,7 @@ func twice(t *testing.T, open Open, run func(*Case)) {
 	db, twins := open(t, now)
 	from := func(tenant store.TenantID) {
 		now.Advance(Start.Sub(now.Now()))
-		run(&Case{T: t, Tenant: db.Tenant(tenant), DB: db, Clock: now})
+		run(&Case{T: t, Tenant: db.Tenant(tenant), DB: db, Clock: now, Mine: tenant})
 	}
 	from(1)
 	before := snapshot(t, db.Tenant(1))

@@ -14,9 +14,10 @@ import { budget } from './visits/budget.mjs';
 import { comfort } from './visits/comfort.mjs';
 import { ways } from './visits/ways.mjs';
 import { handoff } from './visits/handoff.mjs';
+import { barrier } from './visits/barrier.mjs';
 
 const visits = {
-  journey, keyboard, cookies, keys, ownpages, app, elsewhere, organization, screens, narrow, account, sessions, budget, comfort, ways, handoff,
+  journey, keyboard, cookies, keys, ownpages, app, elsewhere, organization, screens, narrow, account, sessions, budget, comfort, ways, handoff, barrier,
 };
 
 const visit = visits[process.argv[2]];

@@ -36,6 +36,18 @@ func TestPeopleTakeTheOtherWaysOnTheAccountPages(t *testing.T) {
 	run(t, browser, base, "ways")
 }
 
+func TestPeoplePassTheBarrierAgainstRobots(t *testing.T) {
+	if testing.Short() {
+		t.Skip("visits with a real browser take a while; -short leaves them out")
+	}
+	browser := needs(t)
+	base := serve(t, build(t), "127.0.0.1", func(tree map[string]any, _ string) {
+		everyJourney(tree, "")
+		tree["cardea"] = map[string]any{"captcha": map[string]any{"when": "always"}}
+	})
+	run(t, browser, base, "barrier")
+}
+
 func TestAnOAuth2ServerGetsPeopleBackFromTheAccountPages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("visits with a real browser take a while; -short leaves them out")

@@ -124,10 +124,10 @@ func groups(nodes ui.Nodes) []ui.Group {
 	return all
 }
 
-// shared are the inputs that every form has to send, the anti-CSRF token above
-// all.
+// shared are the inputs that every form has to send: the anti-CSRF token above all, and
+// the answer at the barrier against robots.
 func shared(nodes ui.Nodes) ui.Nodes {
-	hidden := nodes.WithGroup(ui.Default)
+	hidden := nodes.WithGroup(ui.Default, ui.Captcha)
 	hidden.Remove(visible)
 	return hidden
 }

@@ -21,6 +21,8 @@ type assets struct {
 	icon   string // path of the icon
 	script string // path of the script that makes pages more comfortable
 	keys   string // path of the script for security keys and passkeys
+
+	captcha string // path of the script that passes the barrier against robots
 }
 
 type asset struct {
@@ -40,6 +42,7 @@ func readAssets(files fs.FS, theme string) (*assets, error) {
 		{"icons/cardea.svg", "image/svg+xml", &a.icon},
 		{"js/account.js", "text/javascript; charset=utf-8", &a.script},
 		{"js/webauthn.js", "text/javascript; charset=utf-8", &a.keys},
+		{"js/captcha.js", "text/javascript; charset=utf-8", &a.captcha},
 	} {
 		content, err := fs.ReadFile(files, f.name)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // control is one node as its partial template gets it.
 type control struct {
-	Partial string // hidden, field, checkbox, choice, button, trigger, key, picture, anchor, text or list
+	Partial string // hidden, field, checkbox, choice, button, trigger, key, picture, anchor, text, list or barrier
 	ID      string // unique in the page
 	Label   string
 	Notes   []note
@@ -49,6 +49,7 @@ type control struct {
 	Initial    string // stands for a brand that has no picture
 	Facts      []fact // about a key
 	Tools      *codeTools
+	Barrier    *barrier // against robots
 }
 
 // secretWords are what the field of a password says beside its label.
@@ -86,6 +87,9 @@ func (d *drafter) control(n ui.Node) (control, bool) {
 	switch a := n.Attributes.(type) {
 	case ui.Input:
 		c.input(a)
+		if isBarrier(n) {
+			ok = d.barrier(&c)
+		}
 	case ui.Image:
 		c.Partial, c.Width, c.Height = "picture", a.Width, a.Height
 		c.Source, ok = imageSource(a.Source)

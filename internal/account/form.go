@@ -44,6 +44,8 @@ type drafter struct {
 	faulty   []link // fields with errors
 	// scripted says that something of the page needs the script.
 	scripted bool
+	// guarded says that the page shows the barrier against robots.
+	guarded bool
 	// leaves says that a button of the page leads to a provider.
 	leaves bool
 }
@@ -128,6 +130,13 @@ func (d *drafter) fill(f *form, s section, first bool) {
 			f.Body = append(f.Body, c)
 		}
 	}
+	last := func(c control) int { // it stands in front of the button
+		if c.Partial == "barrier" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(f.Body, func(a, b control) int { return last(a) - last(b) })
 	for _, n := range s.riders {
 		switch c, ok := d.control(n); {
 		case !ok:

@@ -29,6 +29,7 @@ func secure(h http.Header, policy string) {
 type openings struct {
 	leaves  bool // a submission can lead to a provider
 	awaited bool // ... or back to an application that an OAuth2 server knows
+	guarded bool // the page shows the barrier against robots
 }
 
 // policy is the page's content security policy (W3C CSP level 3). Scripts are files
@@ -57,6 +58,9 @@ func policy(set *flow.Setup, w openings) string {
 		"base-uri 'none'",
 		"script-src 'self'",
 	}
+	if w.guarded {
+		directives = openToCaptcha(set, directives)
+	}
 	if !w.awaited {
 		directives = append(directives, "form-action "+strings.Join(forms, " "))
 	}
@@ -74,7 +78,8 @@ func (p *Pages) policy(set *flow.Setup, w openings) string {
 	made := p.policies.Load()
 	if made == nil || made.set != set {
 		made = &policies{set: set, by: map[openings]string{}}
-		for _, w := range []openings{{}, {leaves: true}, {awaited: true}, {leaves: true, awaited: true}} {
+		for n := range 8 {
+			w := openings{leaves: n&1 > 0, awaited: n&2 > 0, guarded: n&4 > 0}
 			made.by[w] = policy(set, w)
 		}
 		p.policies.Store(made)

@@ -114,7 +114,10 @@ func (p *Pages) showJourney(v *visit, shown *flow.Page) error {
 	if d.scripted {
 		view.Keys = v.asset(v.look.assets.keys)
 	}
-	v.Header().Set("Content-Security-Policy", p.policy(v.set, openings{leaves: d.leaves, awaited: f.Challenge != ""}))
+	if d.guarded {
+		view.Captcha = v.asset(v.look.assets.captcha)
+	}
+	v.Header().Set("Content-Security-Policy", p.policy(v.set, openings{leaves: d.leaves, awaited: f.Challenge != "", guarded: d.guarded}))
 	if len(view.Forms) == 0 {
 		view.Nothing = v.words.Text("nothing")
 	}

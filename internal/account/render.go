@@ -92,6 +92,7 @@ type frame struct {
 	Icon      string
 	Script    string // makes pages more comfortable
 	Keys      string // for security keys and passkeys, "" for a page without them
+	Captcha   string // passes the barrier against robots, "" for a page without it
 	Wide      bool   // several cards instead of one
 	Languages []languageLink
 	Labels    labels

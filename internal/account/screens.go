@@ -158,6 +158,7 @@ func loginScreens() []screen {
 		of("login-linking", shown{kind: flow.Login, nodes: known[:3], messages: []ui.Message{
 			ui.New(ui.LoginToLink, "duplicate_identifier", "grace@example.org", "provider", "Google"),
 		}}),
+		of("login-barrier", shown{kind: flow.Login, nodes: append(captchaSample(), password...), messages: []ui.Message{ui.New(ui.CaptchaDue)}}),
 		of("login-nothing", shown{kind: flow.Login}),
 	}
 }

@@ -49,7 +49,7 @@ type CaptchaOptions struct {
 // captchaNodes are the nodes of the barrier, none where nothing is due.
 func (r *run) captchaNodes(form ui.Nodes) ui.Nodes {
 	level := r.level()
-	if level == 0 || len(form) == 0 || r.flow.Trial() != nil || r.flow.State == PassedChallenge {
+	if level == 0 || len(form) == 0 && r.flow.due().Level == 0 || r.flow.Trial() != nil || r.flow.State == PassedChallenge {
 		return nil
 	}
 	c := &r.Cardea.Captcha

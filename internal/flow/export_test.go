@@ -1,0 +1,15 @@
+package flow
+
+import "context"
+
+// CallForProof makes a flow ask for a proof, as whoever has a reason to does.
+func (e *Engine) CallForProof(ctx context.Context, k Kind, v *Visit, level int) *Answer {
+	r := e.begin(k, v)
+	if a := loadForSubmit(ctx, r); a != nil {
+		return a
+	}
+	return r.callForProof(ctx, level)
+}
+
+// IsHuman says whether a proof was given in the course of a flow.
+func IsHuman(f *Flow) bool { return (&run{flow: f}).isHuman() }

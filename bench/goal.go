@@ -119,6 +119,8 @@ func (r report) judge(m measurement) (wanted, verdict string) {
 	switch {
 	case len(wants) == 0:
 		return absent, absent
+	case m.tally.latency.total == 0:
+		verdict = "**not**: nothing was done"
 	case !known:
 		verdict = absent
 	case len(missed) > 0:

@@ -164,7 +164,12 @@ func (r *run) writeChange(tx Tx, c Changed, step *Step, s *session.Session) (sto
 
 // foresee applies the change to a copy: what the account was and what it will be.
 func (r *run) foresee(ctx context.Context, id uuid.UUID, c Changed) (before, after *identity.Identity, err error) {
-	if before, err = r.store.Identity(ctx, id); err != nil {
+	if r.Session != nil && r.Session.IdentityID == id {
+		before, err = r.signedIn(ctx)
+	} else {
+		before, err = r.store.Identity(ctx, id)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	after = before.Clone()

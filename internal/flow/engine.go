@@ -111,10 +111,9 @@ type run struct {
 	ledger *ledger // what other systems are to be told
 
 	starting bool               // the request starts the flow
-	fetching bool               // the request only looks at the flow
 	begun    bool               // and has stored it
 	request  *oauth2.Request    // what the OAuth2 server said about the start
-	own      *identity.Identity // of whoever is signed in, read once while a flow starts or is looked at
+	own      *identity.Identity // of whoever is signed in, as it was last read
 }
 
 func (e *Engine) begin(k Kind, v *Visit) *run {
@@ -236,14 +235,15 @@ func (r *run) account(ctx context.Context) (*identity.Identity, error) {
 	return r.signedIn(ctx)
 }
 
-// signedIn reads the account of whoever is signed in, with credentials. A flow that
-// starts or is fetched changes nothing of it, so that one reading serves.
+// signedIn reads the account of whoever is signed in, with credentials. Until this
+// request writes something or asks somebody else, one reading serves: what is to be
+// changed is read once more in the transaction that changes it.
 func (r *run) signedIn(ctx context.Context) (i *identity.Identity, err error) {
 	if r.own != nil && r.own.ID == r.Session.IdentityID {
 		return r.own.Clone(), nil
 	}
 	i, err = r.store.Identity(ctx, r.Session.IdentityID)
-	if err == nil && (r.starting || r.fetching) {
+	if err == nil {
 		r.own = i.Clone()
 	}
 	return i, err
@@ -308,7 +308,6 @@ func (e *Engine) Fetch(ctx context.Context, k Kind, v *Visit) *Answer {
 	ctx, span := trace.Start(ctx, "fetch "+string(k))
 	defer span.End()
 	r := e.begin(k, v)
-	r.fetching = true
 	if a := r.pass(ctx, r.kind.fetch); a != nil {
 		return a
 	}

@@ -83,6 +83,7 @@ func (l *ledger) fail(of *run, why *Rejected, p *problem.Error) {
 // what only its success makes true.
 func (r *run) write(ctx context.Context, then []Errand, fn func(Tx) error) error {
 	all := append(r.ledger.owed[:len(r.ledger.owed):len(r.ledger.owed)], then...)
+	r.own = nil
 	err := r.store.Write(ctx, func(tx Tx) error {
 		if err := fn(tx); err != nil {
 			return err

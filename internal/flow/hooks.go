@@ -153,6 +153,7 @@ func (r *run) tell(ctx context.Context, hooks []config.Hook, which func(config.H
 		if err != nil {
 			return nil, err
 		}
+		r.own = nil // who answers may change the account
 		hook, span := trace.Start(ctx, "web hook")
 		answer, err := r.hooks.Call(hook, r.Setup, h.Config, about)
 		span.Done(err)

@@ -191,6 +191,7 @@ func (r *run) undo(ctx context.Context, token string) (*undo, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.own = nil
 	err = r.store.Write(ctx, func(tx Tx) error { return r.writeUndo(tx, u, owner, key, p) })
 	var taken *problem.ConflictError
 	if errors.As(err, &taken) {

@@ -68,11 +68,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Error) {
 	if len(p.Top) > 0 {
 		request = "" // errors that say how to go on do not repeat it (section 7.1 of the HTTP reference)
 	}
-	body := map[string]any{"error": wireError(p, request)}
-	for key, value := range p.Top {
-		body[key] = value
-	}
-	raw, err := json.Marshal(body)
+	raw, err := problemBody(p, request)
 	if err != nil {
 		http.Error(w, http.StatusText(500), 500)
 		return
@@ -85,6 +81,20 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Error) {
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(raw, '\n'))
+}
+
+func problemBody(p *problem.Error, request string) ([]byte, error) {
+	said := wireError(p, request)
+	if len(p.Top) == 0 {
+		return json.Marshal(struct {
+			Error errorWire `json:"error"`
+		}{said})
+	}
+	body := map[string]any{"error": said}
+	for key, value := range p.Top {
+		body[key] = value
+	}
+	return json.Marshal(body)
 }
 
 // problemOf gives every error a public face.

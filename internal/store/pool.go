@@ -157,12 +157,18 @@ func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
 // one scans the only row of a query, or answers problem.ErrNotFound. A second row
 // means that the statement does not ask for what its caller thinks.
 func one(c conn, query string, args []any, dest ...any) error {
+	return oneInto(c, query, args, func() []any { return dest })
+}
+
+// oneInto is one for a row that is worth making only when there is one: tokens that
+// nobody has cost little.
+func oneInto(c conn, query string, args []any, dest func() []any) error {
 	found := 0
 	err := c.query(query, args, func(rows *sql.Rows) error {
 		if found++; found > 1 {
 			return errSeveral
 		}
-		return rows.Scan(dest...)
+		return rows.Scan(dest()...)
 	})
 	if err == nil && found == 0 {
 		return problem.ErrNotFound

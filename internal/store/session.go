@@ -24,8 +24,12 @@ func (t *Tenant) Session(ctx context.Context, id uuid.UUID) (*session.Session, e
 }
 
 func readSession(c conn, query string, args []any) (*session.Session, error) {
-	r := newSessionRow(true, true, true)
-	if err := one(c, query, args, r.dest...); err != nil {
+	var r *sessionRow
+	err := oneInto(c, query, args, func() []any {
+		r = newSessionRow(true, true, true)
+		return r.dest
+	})
+	if err != nil {
 		return nil, err
 	}
 	return r.session()

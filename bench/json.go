@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"runtime"
 	"time"
 )
@@ -50,8 +52,8 @@ type (
 	}
 )
 
-// writeJSON renders the report for programs.
-func (r report) writeJSON(w io.Writer) error {
+// json is the report for programs.
+func (r report) json() reportJSON {
 	out := reportJSON{
 		Go: runtime.Version(), Cores: runtime.NumCPU(), Connections: r.connections,
 		Limits: r.rowsJSON(r.limits), Import: r.imported.json(),
@@ -59,9 +61,22 @@ func (r report) writeJSON(w io.Writer) error {
 	for _, t := range r.targets {
 		out.Targets = append(out.Targets, r.targetJSON(t))
 	}
+	return out
+}
+
+func (r report) writeJSON(w io.Writer) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(out)
+	return encoder.Encode(r.json())
+}
+
+// saveJSON keeps the report in a file.
+func (r report) saveJSON(path string) error {
+	var b bytes.Buffer
+	if err := r.writeJSON(&b); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
 func (r report) targetJSON(t targetReport) targetJSON {

@@ -14,6 +14,8 @@
 //
 //	go run ./bench                          # build ./cmd/cardea and measure everything
 //	go run ./bench -dsn postgres://…        # the same on a PostgreSQL server that runs
+//	go run ./bench -save a.json             # and keep it; then, for both beside their goals:
+//	go run ./bench -dsn postgres://… -beside a.json
 //	go run ./bench -binary new -compare old # two binaries, operation by operation in turn
 //	go run ./bench -compare-identities 1000000 -only bare,admin-get
 //	go run ./bench -import 1000000          # the admin API's batches beside bare SQL
@@ -77,6 +79,8 @@ type options struct {
 	only              selection
 	dir               string // where databases live
 	json              bool
+	save              string // where the report is kept as JSON; empty for nowhere
+	beside            string // the saved report of a run on the embedded database; empty for none
 }
 
 // A selection is a set of label names; the nil selection has all.
@@ -102,6 +106,8 @@ func parseOptions(args []string, usage io.Writer) (options, error) {
 	flags.IntVar(&o.imported, "import", 0, "measure nothing but the import of so many `identities`, beside the same rows without a server")
 	flags.StringVar(&o.dir, "dir", os.TempDir(), "`directory` for databases; put it on the disk to be measured")
 	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.save, "save", "", "`file` in which the report is kept as JSON")
+	flags.StringVar(&o.beside, "beside", "", "`file` that a run on the embedded database has saved: its goals are printed beside those of this one")
 	flags.StringVar(&only, "only", "", "comma-separated `names` of what to measure:\n"+strings.Join(names(labels()), " "))
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -159,9 +165,19 @@ func run(ctx context.Context, o options, out, progress io.Writer) error {
 	if ctx.Err() != nil {
 		err = errors.New("interrupted")
 	}
+	if o.save != "" {
+		err = errors.Join(err, e.report.saveJSON(o.save))
+	}
 	if o.json {
 		return errors.Join(err, e.report.writeJSON(out))
 	}
 	e.report.write(out)
+	if o.beside != "" && len(e.report.targets) > 0 {
+		embedded, failed := readReport(o.beside)
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		writeGoals(out, embedded, e.report.json())
+	}
 	return err
 }

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"cardea/cardeatest"
@@ -149,6 +150,14 @@ func (a admin) messages() {
 	a.do("getCourierMessage", "GET", "/courier/messages/"+nobody, nil, 404)
 	a.do("resendCourierMessage", "POST", "/courier/messages/"+id+"/resend", nil, 409)
 	a.do("resendCourierMessage", "POST", "/courier/messages/"+nobody+"/resend", nil, 404)
+	a.do("addSuppressions", "POST", "/courier/suppressions", map[string]any{"suppressions": []any{
+		map[string]any{"address": "bob@cardea.test", "reason": "bounce", "note": "full", "expires_at": "2199-01-01T00:00:00Z"}, map[string]any{"address": "+493012345678"},
+	}}, 204)
+	a.do("addSuppressions", "POST", "/courier/suppressions", map[string]any{"suppressions": []any{map[string]any{"address": "nobody"}}}, 400)
+	listed := a.do("listSuppressions", "GET", "/courier/suppressions?address=bob@cardea.test", nil, 200).Body
+	a.do("listSuppressions", "GET", "/courier/suppressions?page_size=x", nil, 400)
+	a.do("deleteSuppression", "DELETE", "/courier/suppressions/"+strings.Split(string(listed), `"`)[3], nil, 204)
+	a.do("deleteSuppression", "DELETE", "/courier/suppressions/"+nobody, nil, 404)
 }
 
 func (a admin) deliveries() {

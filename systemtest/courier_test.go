@@ -165,7 +165,7 @@ func (s *server) queue(t *testing.T, messages int) {
 			if m.Sealed, err = courier.Seal(keys, rand.Reader, m.ID, courier.Letter{Subject: "Your code", Text: "123456", HTML: "<p>123456</p>"}); err != nil {
 				return err
 			}
-			if err := x.Enqueue(m); err != nil {
+			if _, err := x.Enqueue(m); err != nil {
 				return err
 			}
 		}

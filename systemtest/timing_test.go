@@ -42,7 +42,7 @@ const timingSchema = `{"$schema": "http://json-schema.org/draft-07/schema#", "ty
 
 const timingConfig = `
 identity: {schemas: [{id: default, url: "base64://%[3]s"}]}
-cardea: {throttle: {enabled: false}, security: {strict_enumeration: true}, development: {mailbox: true}}
+cardea: {throttle: {enabled: false}, courier: {budgets: {enabled: false}}, security: {strict_enumeration: true}, development: {mailbox: true}}
 selfservice:
   methods: {link: {enabled: true}, code: {enabled: true, passwordless_enabled: true}}
   flows:

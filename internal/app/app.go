@@ -170,7 +170,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, err
 	}
 	engine := flow.New(flow.Options{
-		Store: posting{rows, a.post.worker.Wake, metrics.Queued}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
+		Store: posting{rows, a.post.worker.Wake, metrics.Queued, a.watchWithheld(metrics)}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
 		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(), Places: &a.places,
 		Steps: a.steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor, Watch: a.watchGuesses(metrics), Failures: a.auditing.failures, Robots: captcha.Asker{Client: client},
@@ -179,7 +179,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},
 		Keys: rows, Audit: auditLog{a.auditing.rows, a.auditing.failures}, Tenant: strconv.FormatInt(int64(store.DefaultTenant), 10),
-		Courier: mail, Deliveries: deliveries{rows.Tenant},
+		Courier: mail, Suppressions: suppressions{rows.Tenant}, Deliveries: deliveries{rows.Tenant},
 		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
 		Ready: a.ready, Metrics: metrics.Handler(), Watch: watcher{metrics}, Tracer: a.tracer, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})

@@ -24,6 +24,7 @@ import (
 	"cardea/internal/config"
 	"cardea/internal/courier"
 	"cardea/internal/flow"
+	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/store"
 	"cardea/internal/telemetry"
@@ -157,10 +158,17 @@ func message(t *testing.T, setup *flow.Setup, l courier.Letter) flow.Message {
 	return m
 }
 
+func queue(tx interface {
+	Enqueue(flow.Message) (gate.Scope, error)
+}, m flow.Message) error {
+	_, err := tx.Enqueue(m)
+	return err
+}
+
 func TestTheSenderIsWokenByMessagesThatAreThereToStay(t *testing.T) {
 	setup := configured(t, nil)
 	woken, counted := 0, 0
-	rows := posting{storage{Tenant: rowsOf(t).Tenant(1), clock: clock.System{}}, func() { woken++ }, func(string, string) { counted++ }}
+	rows := posting{storage{Tenant: rowsOf(t).Tenant(1), clock: clock.System{}}, func() { woken++ }, func(string, string) { counted++ }, nil}
 	refused := errors.New("refused")
 	for _, step := range []struct {
 		name string
@@ -168,9 +176,9 @@ func TestTheSenderIsWokenByMessagesThatAreThereToStay(t *testing.T) {
 		want int
 	}{
 		{"nothing was queued", func(flow.Tx) error { return nil }, 0},
-		{"a message was queued", func(tx flow.Tx) error { return tx.Enqueue(message(t, setup, courier.Letter{})) }, 1},
+		{"a message was queued", func(tx flow.Tx) error { return queue(tx, message(t, setup, courier.Letter{})) }, 1},
 		{"a message was taken back", func(tx flow.Tx) error {
-			return errors.Join(tx.Enqueue(message(t, setup, courier.Letter{})), refused)
+			return errors.Join(queue(tx, message(t, setup, courier.Letter{})), refused)
 		}, 1},
 	} {
 		if err := rows.Write(t.Context(), step.run); err != nil && !errors.Is(err, refused) {
@@ -199,7 +207,7 @@ func TestMessagesThatAreThroughAreKeptForAWhile(t *testing.T) {
 				m := message(t, configured(t, nil), courier.Letter{})
 				m.CreatedAt, m.Recipient = now.Now(), fmt.Sprint(n)
 				ids = append(ids, m.ID)
-				if err := a.db.Tenant(1).Tx(t.Context(), func(x *store.Tx) error { return x.Enqueue(m) }); err != nil {
+				if err := a.db.Tenant(1).Tx(t.Context(), func(x *store.Tx) error { return queue(x, m) }); err != nil {
 					t.Fatal(err)
 				}
 				claimed, err := a.db.System().ClaimMessages(t.Context(), "h", now.Now(), now.Now().Add(time.Hour), 1)
@@ -261,12 +269,12 @@ func TestSendingIsCounted(t *testing.T) {
 	asked := httptest.NewRequest("POST", begun.UI.Action, strings.NewReader(`{"method":"code","email":"new@cardea.test"}`))
 	asked.Header.Set("Content-Type", "application/json")
 	a.Public.ServeHTTP(httptest.NewRecorder(), asked)
-	rows := posting{storage{Tenant: a.db.Tenant(1), clock: clock.System{}}, a.post.worker.Wake, telemetry.NewMetrics().Queued}
+	rows := posting{storage{Tenant: a.db.Tenant(1), clock: clock.System{}}, a.post.worker.Wake, telemetry.NewMetrics().Queued, nil}
 	err := rows.Write(t.Context(), func(tx flow.Tx) error {
 		for _, recipient := range []string{"here", "busy", "gone"} {
 			m := message(t, a.setup.load(), courier.Letter{})
 			m.Recipient = recipient + "@cardea.test"
-			if err := tx.Enqueue(m); err != nil {
+			if _, err := tx.Enqueue(m); err != nil {
 				return err
 			}
 		}
@@ -301,7 +309,7 @@ func TestLettersAreOpenedWithTheSecretsInForce(t *testing.T) {
 	setup := configured(t, nil)
 	db := rowsOf(t)
 	m := message(t, setup, courier.Letter{Subject: "Your code", Text: "123456", HTML: "<p>123456</p>"})
-	if err := db.Tenant(1).Tx(t.Context(), func(x *store.Tx) error { return x.Enqueue(m) }); err != nil {
+	if err := db.Tenant(1).Tx(t.Context(), func(x *store.Tx) error { return queue(x, m) }); err != nil {
 		t.Fatal(err)
 	}
 	box := mailbox{letters{db.Tenant(1), func() *flow.Setup { return setup }, func() {}}}

@@ -10,9 +10,11 @@ import (
 	"cardea/internal/account"
 	"cardea/internal/courier"
 	"cardea/internal/flow"
+	"cardea/internal/gate"
 	"cardea/internal/httpapi"
 	"cardea/internal/problem"
 	"cardea/internal/store"
+	"cardea/internal/telemetry"
 )
 
 // outbox is the stored outbox of all tenants as the worker sees it.
@@ -46,7 +48,7 @@ func (o outbox) Renew(ctx context.Context, l courier.Lease, until time.Time) (bo
 // Finish is FinishMessage.
 func (o outbox) Finish(ctx context.Context, l courier.Lease, end courier.Outcome) error {
 	return o.system.FinishMessage(ctx, storedLease(l), store.MessageOutcome{
-		Status: string(end.Status), Error: end.Error, Now: end.Now, NextAt: end.NextAt,
+		Status: string(end.Status), Error: end.Error, Now: end.Now, NextAt: end.NextAt, SuppressUntil: end.SuppressUntil,
 	})
 }
 
@@ -67,37 +69,61 @@ func storedLease(l courier.Lease) store.MessageLease {
 // the outbox it counts them and wakes who sends them.
 type posting struct {
 	storage
-	wake   func()
-	queued func(template, channel string)
+	wake     func()
+	queued   func(template, channel string)
+	withheld func(m flow.Message, why gate.Scope)
 }
 
 // Write runs fn in one transaction.
 func (p posting) Write(ctx context.Context, fn func(flow.Tx) error) error {
-	var enqueued []flow.Message
+	var noticed []noticed
 	err := p.storage.Write(ctx, func(tx flow.Tx) error {
-		enqueued = nil // of an earlier run
-		return fn(noticing{tx, &enqueued})
+		noticed = nil // of an earlier run
+		return fn(noticing{tx, &noticed})
 	})
-	if err != nil || len(enqueued) == 0 {
+	if err != nil {
 		return err
 	}
-	for _, m := range enqueued {
+	wake := false
+	for _, m := range noticed {
+		if m.withheld != "" {
+			p.withheld(m.Message, m.withheld)
+			continue
+		}
 		p.queued(m.Template, string(m.Channel))
+		wake = true
 	}
-	p.wake()
+	if wake {
+		p.wake()
+	}
 	return nil
 }
 
 // noticing is a transaction that notices messages.
 type noticing struct {
 	flow.Tx
-	enqueued *[]flow.Message
+	noticed *[]noticed
+}
+
+type noticed struct {
+	flow.Message
+	withheld gate.Scope
 }
 
 // Enqueue puts a message into the outbox.
-func (n noticing) Enqueue(m flow.Message) error {
-	*n.enqueued = append(*n.enqueued, m)
-	return n.Tx.Enqueue(m)
+func (n noticing) Enqueue(m flow.Message) (gate.Scope, error) {
+	withheld, err := n.Tx.Enqueue(m)
+	*n.noticed = append(*n.noticed, noticed{m, withheld})
+	return withheld, err
+}
+
+// watchWithheld counts messages that are not sent, and tells the log. To whom they would
+// have gone stays out of it.
+func (a *App) watchWithheld(m *telemetry.Metrics) func(flow.Message, gate.Scope) {
+	return func(message flow.Message, why gate.Scope) {
+		m.Withheld(string(message.Channel), string(why))
+		a.log.Warn("a message was not sent", "why", string(why), "type", message.Template, "channel", string(message.Channel))
+	}
 }
 
 // letters is the outbox of one tenant for those who read it: operators, and the

@@ -21,7 +21,7 @@ func courierCommand(env Env) *cobra.Command {
 		Use: "courier", Short: "Send messages to people",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(courierWatchCommand(env))
+	c.AddCommand(courierWatchCommand(env), suppressCommand(env))
 	return c
 }
 

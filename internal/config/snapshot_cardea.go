@@ -75,6 +75,25 @@ type CardeaAccount struct {
 type CardeaCourier struct {
 	InProcess        bool
 	MessageRetention time.Duration // 0 for ever
+	Budgets          CardeaSendBudgets
+	SuppressRejected time.Duration // for how long; 0 for not at all
+}
+
+// CardeaSendBudgets are how many messages are sent.
+type CardeaSendBudgets struct {
+	Enabled    bool
+	Email, SMS SendBudgets
+	Countries  []string // ISO 3166-1 alpha-2, of telephone numbers that get messages; empty for all
+}
+
+// SendBudgets are how many messages of one channel go to one recipient, are caused by one
+// address of the network, are of one type, go to one country, and go out in all.
+type SendBudgets struct{ Recipient, Source, Template, Country, Total []SendBudget }
+
+// SendBudget is so many messages at once, and as many more while Within passes.
+type SendBudget struct {
+	Messages int
+	Within   time.Duration
 }
 
 // CardeaJanitor removes expired rows.

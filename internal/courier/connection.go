@@ -166,7 +166,7 @@ func (c *connection) send(from, to mailbox, copies []mailbox, content []byte) er
 		return refusal("MAIL", err)
 	}
 	if err := c.client.Rcpt(to.path()); err != nil {
-		return refusal("RCPT", err)
+		return refusal(recipientStep, err)
 	}
 	for _, m := range copies {
 		var reply *textproto.Error

@@ -62,7 +62,11 @@ type Deliverer interface {
 
 // PermanentError is a refusal that no further attempt will change: an SMTP reply
 // of 5xx (RFC 5321, section 4.2.1), a recipient that is no address.
-type PermanentError struct{ Cause error }
+type PermanentError struct {
+	Cause error
+	// NoMailbox: the recipient's address is what is wrong, for every message.
+	NoMailbox bool
+}
 
 // Error tells the cause.
 func (e *PermanentError) Error() string {
@@ -76,6 +80,12 @@ func (e *PermanentError) Unwrap() error { return e.Cause }
 func Permanent(err error) bool {
 	var p *PermanentError
 	return errors.As(err, &p)
+}
+
+// noMailbox says whether an error is that the recipient's address leads nowhere.
+func noMailbox(err error) bool {
+	var p *PermanentError
+	return errors.As(err, &p) && p.NoMailbox
 }
 
 // letterLabel separates letters from everything else that the secrets seal.

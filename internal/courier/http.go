@@ -87,7 +87,7 @@ func (o DeliveryOptions) newWebhook(ctx context.Context, key string, c config.Re
 func (w *webhook) close() {}
 
 // deliver sends the message as one request. Every answer of 2xx is success; other
-// answers of 4xx than 408 and 429 are permanent.
+// answers of 4xx than 408 and 429 are permanent, and 410 says that the recipient is gone.
 func (w *webhook) deliver(ctx context.Context, e Envelope, l Letter) error {
 	body, err := w.body(ctx, e, l)
 	if err != nil {
@@ -119,7 +119,7 @@ func (w *webhook) judge(res *http.Response) error {
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
 		return answered
 	case status >= 400 && status <= 499:
-		return &PermanentError{Cause: answered}
+		return &PermanentError{Cause: answered, NoMailbox: status == http.StatusGone}
 	}
 	return answered
 }

@@ -210,7 +210,7 @@ func TestTheServiceLearnsWhoAsks(t *testing.T) {
 
 func TestAnswersAreToldApart(t *testing.T) {
 	for status, want := range map[int]string{
-		200: "sent", 201: "sent", 202: "sent", 204: "sent", 226: "sent", 304: "later", 400: "never", 401: "never", 404: "never", 408: "later", 422: "never", 429: "later", 500: "later", 503: "later",
+		200: "sent", 201: "sent", 202: "sent", 204: "sent", 226: "sent", 304: "later", 400: "never", 401: "never", 404: "never", 410: "never", 408: "later", 422: "never", 429: "later", 500: "later", 503: "later",
 	} {
 		s := newService(t, answer(status))
 		p := newHTTPPost(t, config.RequestConfig{URL: s.URL}, nil, guarded)
@@ -221,6 +221,9 @@ func TestAnswersAreToldApart(t *testing.T) {
 			if strings.Contains(err.Error(), "CANARY") || !strings.Contains(err.Error(), fmt.Sprint(status)) {
 				t.Errorf("the error is %v", err)
 			}
+		}
+		if noMailbox(err) != (status == 410) {
+			t.Errorf("%d: no mailbox is %t", status, noMailbox(err))
 		}
 		if got != want {
 			t.Errorf("an answer of %d means %s, want %s", status, got, want)

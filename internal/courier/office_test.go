@@ -90,7 +90,7 @@ func (r *rows) Finish(ctx context.Context, l Lease, o Outcome) error {
 	if refuse {
 		return errDown
 	}
-	return r.FinishMessage(ctx, stored(l), store.MessageOutcome{Status: string(o.Status), Error: o.Error, Now: o.Now, NextAt: o.NextAt})
+	return r.FinishMessage(ctx, stored(l), store.MessageOutcome{Status: string(o.Status), Error: o.Error, Now: o.Now, NextAt: o.NextAt, SuppressUntil: o.SuppressUntil})
 }
 
 func (r *rows) Next(ctx context.Context) (time.Time, error) {
@@ -168,7 +168,10 @@ func (o *office) enqueueTo(recipient, subject string) uuid.UUID {
 		o.Fatal(err)
 	}
 	m := flow.Message{ID: id, Template: "recovery_code_valid", Channel: identity.Email, Recipient: recipient, Sealed: sealed, CreatedAt: clock.System{}.Now()}
-	if err := o.tenant.Tx(o.Context(), func(x *store.Tx) error { return x.Enqueue(m) }); err != nil {
+	if err := o.tenant.Tx(o.Context(), func(x *store.Tx) error {
+		_, err := x.Enqueue(m)
+		return err
+	}); err != nil {
 		o.Fatal(err)
 	}
 	return id

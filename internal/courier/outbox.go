@@ -45,6 +45,9 @@ type Outcome struct {
 	Error  string // what went wrong, for operators; "" for Sent
 	Now    time.Time
 	NextAt time.Time // of the next attempt; for Queued
+	// SuppressUntil puts the recipient on the suppression list until then, as one whose
+	// address was rejected; zero for not at all.
+	SuppressUntil time.Time
 }
 
 // maxError is how much of an error is kept with a message, in bytes.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -156,10 +157,18 @@ func refusal(step string, err error) error {
 		return told
 	}
 	if reply.Code >= 500 {
-		return &PermanentError{Cause: told}
+		return &PermanentError{Cause: told, NoMailbox: step == recipientStep && nowhereCodes.MatchString(reply.Msg)}
 	}
 	return told
 }
+
+// recipientStep is the command that names the recipient.
+const recipientStep = "RCPT"
+
+// nowhereCodes are the enhanced status codes with which a reply says that there is no
+// such mailbox, or none any more (RFC 3463, section 3.2 and 3.3; RFC 7505 for 5.1.10).
+// Replies without one may be about anything: the sender, a list, a relay.
+var nowhereCodes = regexp.MustCompile(`^5\.(1\.1|1\.6|1\.10|2\.1)\b`)
 
 // maxExcerpt is how much of a reply an error quotes, in characters.
 const maxExcerpt = 200

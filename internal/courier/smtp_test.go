@@ -183,6 +183,31 @@ func TestRepliesAreToldApart(t *testing.T) {
 	}
 }
 
+func TestOnlyACodeForItTellsThatThereIsNoMailbox(t *testing.T) {
+	for name, c := range map[string]struct {
+		verb, reply string
+		want        bool
+	}{
+		"no such mailbox":              {"RCPT", "550 5.1.1 no such user", true},
+		"it has moved":                 {"RCPT", "551 5.1.6 moved", true},
+		"its domain takes no mail":     {"RCPT", "556 5.1.10 null MX", true},
+		"it is switched off":           {"RCPT", "550 5.2.1 disabled", true},
+		"a policy":                     {"RCPT", "550 5.7.1 relay access denied", false},
+		"no code":                      {"RCPT", "550 user unknown", false},
+		"a code that begins like that": {"RCPT", "550 5.1.12 who knows", false},
+		"about the sender":             {"MAIL", "550 5.1.1 you do not exist", false},
+		"it may pass":                  {"RCPT", "450 4.1.1 not now", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := (&mailServer{replies: map[string]string{c.verb: c.reply}}).start(t)
+			p := newPost(t, "smtp://"+server.address+"/?disable_starttls=true", nil)
+			if err := p.send("person@example.com"); err == nil || noMailbox(err) != c.want {
+				t.Errorf("the error is %v, no mailbox: %v", err, noMailbox(err))
+			}
+		})
+	}
+}
+
 func TestABrokenOrSilentServerCostsLimitedTimeAndMayPass(t *testing.T) {
 	for _, verb := range []string{"greeting", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "content"} {
 		for name, server := range map[string]*mailServer{"silent": {hang: verb}, "broken": {drop: verb}} {

@@ -140,7 +140,11 @@ func (w *Worker) outcome(c Claim, err error, now time.Time) Outcome {
 	case err == nil:
 		return Outcome{Status: Sent, Now: now}
 	case c.Attempt > settings.MessageRetries || Permanent(err) || errors.As(err, &hopeless):
-		return failed(Abandoned, err, now, time.Time{})
+		o := failed(Abandoned, err, now, time.Time{})
+		if kept := w.o.Setup().Cardea.Courier.SuppressRejected; kept > 0 && noMailbox(err) {
+			o.SuppressUntil = now.Add(kept)
+		}
+		return o
 	}
 	wait := relay.Backoff{Base: settings.Worker.PullWait, Max: maxBackoff, Growth: growth}.After(c.Attempt, w.o.Rand)
 	return failed(Queued, err, now, now.Add(wait))

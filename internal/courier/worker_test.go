@@ -102,6 +102,34 @@ func TestAPermanentErrorEndsTheAttempts(t *testing.T) {
 	})
 }
 
+func TestARecipientWithoutAMailboxIsSuppressedWhereThatIsConfigured(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kept  time.Duration
+		fails error
+		want  int
+	}{
+		{"no mailbox", time.Hour, &PermanentError{Cause: errors.New("nobody"), NoMailbox: true}, 1},
+		{"no mailbox, and nothing configured", 0, &PermanentError{Cause: errors.New("nobody"), NoMailbox: true}, 0},
+		{"another refusal", time.Hour, &PermanentError{Cause: errors.New("spam")}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			within(t, func(o *office) {
+				o.setup.Cardea.Courier.SuppressRejected = c.kept
+				id := o.enqueue("a")
+				_, stop := o.start("w", func(context.Context, Envelope, Letter) error { return c.fails })
+				pass(time.Minute)
+				stop()
+				o.want(id, Abandoned, 1, 1)
+				list, err := o.tenant.Suppressions(o.Context(), store.SuppressionFilter{Now: time.Now(), Limit: 10})
+				if err != nil || len(list) != c.want {
+					o.Errorf("%d are suppressed, want %d: %v", len(list), c.want, err)
+				}
+			})
+		})
+	}
+}
+
 func TestADelivererThatPanicsCostsAnAttemptAndNothingElse(t *testing.T) {
 	within(t, func(o *office) {
 		var box postbox

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/secret"
 )
@@ -71,6 +72,8 @@ type Message struct {
 	Recipient string
 	Sealed    []byte // subject, texts, data and headers, encrypted
 	CreatedAt time.Time
+	Budgets   []gate.Counter // what it counts for
+	Withheld  gate.Scope     // why it is not sent whatever they say; "" for no reason
 }
 
 // Composer renders messages before the transaction that stores them.
@@ -234,6 +237,7 @@ func (r *run) ready(ctx context.Context, f *Flow, e Effects) (*prepared, error) 
 		if err != nil {
 			return nil, err
 		}
+		m.Budgets, m.Withheld = r.sendBudgets(m)
 		p.messages = append(p.messages, m)
 	}
 	return p, nil
@@ -256,7 +260,7 @@ func (p *prepared) write(tx Tx, now time.Time) error {
 		}
 	}
 	for _, m := range p.messages {
-		if err := tx.Enqueue(m); err != nil {
+		if _, err := tx.Enqueue(m); err != nil {
 			return err
 		}
 	}

@@ -66,8 +66,10 @@ type SideWriter interface {
 	// later.
 	TakeOneTime(purpose, subject string, key []byte, now time.Time) (bool, error)
 	DropOneTimesSince(purpose, subject string, since time.Time) error
-	// Enqueue puts a message into the outbox.
-	Enqueue(m Message) error
+	// Enqueue puts a message into the outbox, unless something withholds it: a budget
+	// that is used up, or an address that gets nothing any more. Nobody who asked for the
+	// message hears of that.
+	Enqueue(m Message) (withheld gate.Scope, err error)
 	// Dispatch writes an errand, to be run after the transaction.
 	Dispatch(e Errand) error
 	// Record writes into the audit log what the transaction is for.

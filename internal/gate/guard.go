@@ -34,6 +34,17 @@ const (
 	Recovery Scope = "recovery" // an address that a code was sent to
 )
 
+// The scopes of what keeps a message from being sent: budgets, and what needs no count.
+const (
+	SendRecipient Scope = "recipient"  // an address
+	SendSource    Scope = "source"     // the address of the network that asked for it
+	SendTemplate  Scope = "template"   // a type of message
+	SendCountry   Scope = "country"    // of a telephone number
+	SendTotal     Scope = "total"      // of a channel
+	Suppressed    Scope = "suppressed" // the address is on the suppression list
+	Abroad        Scope = "abroad"     // the country is not one of those that get messages
+)
+
 // Counter is what one guess is counted for. Guesses about the same may come with
 // different rules: whoever has shown more than others may have more.
 type Counter struct {

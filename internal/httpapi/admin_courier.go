@@ -34,11 +34,11 @@ const redacted = "<hidden outside of development mode>"
 
 // courierTable are the addresses on which operators look after messages.
 func (s *Server) courierTable() []Route {
-	return under(apikey.Courier, []entry{
+	return under(apikey.Courier, append([]entry{
 		{"GET", "/admin/courier/messages", "listCourierMessages", s.listMessages},
 		{"GET", "/admin/courier/messages/{id}", "getCourierMessage", s.getMessage},
 		{"POST", "/admin/courier/messages/{id}/resend", "resendCourierMessage", s.resendMessage},
-	})
+	}, s.suppressionTable()...))
 }
 
 // messageStates are the words for the states of a message.

@@ -78,7 +78,10 @@ func (c *counter) enqueue(recipient string) string {
 	c.t.Helper()
 	c.clock.Advance(time.Second)
 	m := flow.Message{ID: uuid.New(), Template: "recovery_code_valid", Channel: identity.Email, Recipient: recipient, Sealed: []byte("a <secret> code"), CreatedAt: c.clock.Now()}
-	if err := c.db.Tenant(1).Tx(c.t.Context(), func(x *store.Tx) error { return x.Enqueue(m) }); err != nil {
+	if err := c.db.Tenant(1).Tx(c.t.Context(), func(x *store.Tx) error {
+		_, err := x.Enqueue(m)
+		return err
+	}); err != nil {
 		c.t.Fatal(err)
 	}
 	return m.ID.String()

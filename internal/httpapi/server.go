@@ -37,9 +37,10 @@ type Options struct {
 	// Audit is the log of what was done; nil for none.
 	Audit AuditLog
 	// Tenant names the tenant in tokens, so that they are worthless in another.
-	Tenant     string
-	Courier    Courier
-	Deliveries Deliveries
+	Tenant       string
+	Courier      Courier
+	Suppressions Suppressions
+	Deliveries   Deliveries
 	// Ready is nil when requests can be served, else a problem for operators.
 	Ready func(context.Context) error
 	// Tokenizer gives the tokenizer of a template.

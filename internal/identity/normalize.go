@@ -93,6 +93,19 @@ func phoneNumber(s string) (string, error) {
 	return phonenumbers.Format(n, phonenumbers.E164), nil
 }
 
+// CountryOf is the country of a telephone number in E.164 (ISO 3166-1 alpha-2), or ""
+// for what is no number of a country.
+func CountryOf(number string) string {
+	n, err := phonenumbers.Parse(number, "")
+	if err != nil || !strings.HasPrefix(number, "+") {
+		return ""
+	}
+	if country := phonenumbers.GetRegionCodeForNumber(n); len(country) == 2 && country != "ZZ" {
+		return country
+	}
+	return ""
+}
+
 // fold applies trimming, width folding, lower case and NFKC until nothing
 // changes any more: compositions may yield new upper case, and the other way
 // round. Real text is stable after the first or second round; the bound is for

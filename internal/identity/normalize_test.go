@@ -122,3 +122,14 @@ func BenchmarkNormalizeIdentifier(b *testing.B) {
 		})
 	}
 }
+
+func TestANumberTellsItsCountry(t *testing.T) {
+	for number, want := range map[string]string{
+		"+493012345678": "DE", "+16502530000": "US", "+14165550123": "CA", "+18765550123": "JM", "+77012345678": "KZ", "+79161234567": "RU",
+		"+441481960194": "GG", "+80012345678": "", "493012345678": "", "ann@cardea.test": "", "": "",
+	} {
+		if got := identity.CountryOf(number); got != want {
+			t.Errorf("%s is of %q, want %q", number, got, want)
+		}
+	}
+}

@@ -12,6 +12,7 @@ var expiring = []struct{ table, key, condition string }{
 	{"sessions", "tenant, id", "expires_at < ?"},
 	{"one_time", "tenant, purpose, subject, key_hash", "expires_at < ?"},
 	{"guesses", "tenant, subject", "ends_at < ?"},
+	{"suppressions", "tenant, address, via", "expires_at < ?"},
 	{"session_token_exchanges", "tenant, init_hash", "expires_at < ?"},
 	{"error_containers", "tenant, id", "created_at < ?"},
 	// A day of session.Retention, whatever else is thrown away.

@@ -92,11 +92,3 @@ func (x *Tx) MarkAddress(a identity.Address, status identity.AddressStatus, now 
 		string(status), micros(now), x.tenant, string(a.Via), a.Value)
 	return err
 }
-
-// Enqueue puts a message into the outbox, due at once.
-func (x *Tx) Enqueue(m flow.Message) error {
-	_, err := x.c.exec("INSERT INTO messages (tenant, id, template, channel, recipient, status, sealed, next_at, created_at, updated_at) "+
-		"VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)", x.tenant, idBytes(m.ID), m.Template, string(m.Channel), m.Recipient,
-		m.Sealed, micros(m.CreatedAt), micros(m.CreatedAt), micros(m.CreatedAt))
-	return err
-}

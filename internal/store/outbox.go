@@ -54,6 +54,8 @@ type MessageOutcome struct {
 	Error  string // "" for a success
 	Now    time.Time
 	NextAt time.Time // of the next attempt; for queued
+	// SuppressUntil puts the recipient on the suppression list; zero for not at all.
+	SuppressUntil time.Time
 }
 
 const messageColumns = "tenant, id, template, channel, recipient, status, send_count, sealed, created_at, updated_at"
@@ -174,6 +176,11 @@ func (s *System) FinishMessage(ctx context.Context, l MessageLease, o MessageOut
 			int64(l.Tenant), idBytes(l.ID), idBytes(dispatch), word, textOrNull(o.Error), micros(o.Now), micros(o.Now))
 		if err != nil {
 			return err
+		}
+		if !o.SuppressUntil.IsZero() {
+			if err := s.suppressRecipient(c, l, o); err != nil {
+				return err
+			}
 		}
 		return letNextGo(c, l.Tenant, l.ID, dispatch, o.Now)
 	})

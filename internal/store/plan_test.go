@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"cardea/internal/flow"
+	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
 	"cardea/internal/session"
@@ -153,11 +154,20 @@ func recordAll(t *testing.T, db *DB) []string {
 	message := flow.Message{ID: uuid.New(), Channel: identity.Email, Sealed: []byte{1}, CreatedAt: start}
 	lease := MessageLease{Tenant: 1, ID: message.ID, Holder: "h", Attempt: 1}
 	later := flow.Message{ID: uuid.New(), Channel: identity.Email, Sealed: []byte{1}, CreatedAt: start}
-	run(tenant.Tx(ctx, func(x *Tx) error { return errors.Join(x.Enqueue(message), x.Enqueue(later)) }))
+	later.Budgets = []gate.Counter{{Subject: gate.Key{1}, Rule: gate.Bucket(2, time.Hour)}}
+	run(tenant.Tx(ctx, func(x *Tx) error {
+		_, err := x.Enqueue(message)
+		_, laterErr := x.Enqueue(later)
+		return errors.Join(err, laterErr)
+	}))
+	_, listErr := tenant.Suppressions(ctx, SuppressionFilter{Now: start, BeforeCreatedAt: start, Limit: 10})
+	_, someErr := tenant.Suppressions(ctx, SuppressionFilter{Address: "ann@cardea.test", Now: start, Limit: 10})
+	_, missErr := tenant.MissGuesses(ctx, []gate.Key{{1}, {2}}, start)
+	run(listErr, someErr, missErr, tenant.Suppress(ctx, []Suppression{{ID: uuid.New(), Via: identity.Email, Address: "ann@cardea.test", CreatedAt: start}}))
 	_, claimErr := db.System().ClaimMessages(ctx, "h", start, start, 10)
 	_, renewErr := db.System().RenewMessage(ctx, lease, start)
 	run(claimErr, renewErr, db.System().FinishMessage(ctx, lease, MessageOutcome{Status: MessageAbandoned, Now: start}),
-		db.System().FinishMessage(ctx, lease, MessageOutcome{Status: MessageSent, Now: start}))
+		db.System().FinishMessage(ctx, lease, MessageOutcome{Status: MessageSent, Now: start, SuppressUntil: start}))
 	_, requeueErr := tenant.RequeueMessage(ctx, message.ID, start)
 	run(requeueErr)
 	errand := flow.Errand{ID: uuid.New(), Target: "t", Sealed: []byte{1}, CreatedAt: start}

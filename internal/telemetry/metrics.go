@@ -21,6 +21,7 @@ type Metrics struct {
 	hashing
 
 	queued   *prometheus.CounterVec
+	withheld *prometheus.CounterVec
 	attempts *prometheus.CounterVec
 	delivery *prometheus.HistogramVec
 
@@ -47,6 +48,9 @@ func NewMetrics() *Metrics {
 		queued: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "courier_messages_queued_total", Help: "Messages that journeys put into the outbox, by type and channel.",
 		}, []string{"template", "channel"}),
+		withheld: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "courier_messages_withheld_total", Help: "Messages that were not sent, by channel and by the budget or the list that was in the way.",
+		}, []string{"channel", "reason"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "courier_attempts_total", Help: "Attempts to send a message, by its type and channel, and by what became of it: sent, failed (to be tried again) or abandoned.",
 		}, []string{"template", "channel", "outcome"}),
@@ -65,7 +69,7 @@ func NewMetrics() *Metrics {
 		Name: "cardea_guesses_total", Help: "Guesses at secrets, by what they were counted for and outcome: right, wrong, refused (not looked at) or stopped (the last that was looked at).",
 	}, []string{"scope", "outcome"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.queued, m.attempts, m.delivery, m.errands, m.lost, m.guesses)
+		m.requests, m.seconds, m.queued, m.withheld, m.attempts, m.delivery, m.errands, m.lost, m.guesses)
 	m.registry.MustRegister(m.statuses)
 	for _, kind := range []string{"web_hook", "event"} {
 		for _, result := range []string{"delivered", "retried", "dead"} {
@@ -75,6 +79,11 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(m.journeys.collectors()...)
 	m.registry.MustRegister(m.hashing.collectors()...)
 	return m
+}
+
+// Withheld counts a message that was not put there.
+func (m *Metrics) Withheld(channel, reason string) {
+	m.withheld.WithLabelValues(channel, reason).Inc()
 }
 
 // Queued counts a message that was put into the outbox.

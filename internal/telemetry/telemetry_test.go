@@ -62,6 +62,7 @@ func TestRoutesAreCounted(t *testing.T) {
 func TestMessagesAreCountedWithoutTheirRecipients(t *testing.T) {
 	m := telemetry.NewMetrics()
 	m.Queued("login_code_valid", "email")
+	m.Withheld("sms", "country")
 	m.Settled("login_code_valid", "email", "failed")
 	m.Settled("login_code_valid", "email", "sent")
 	m.Delivered("email", .2)
@@ -69,6 +70,7 @@ func TestMessagesAreCountedWithoutTheirRecipients(t *testing.T) {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	for _, want := range []string{
+		`courier_messages_withheld_total{channel="sms",reason="country"} 1`,
 		`courier_messages_queued_total{channel="email",template="login_code_valid"} 1`,
 		`courier_attempts_total{channel="email",outcome="failed",template="login_code_valid"} 1`,
 		`courier_attempts_total{channel="email",outcome="sent",template="login_code_valid"} 1`,

@@ -169,7 +169,8 @@ var outboxTests = []test{
 		c.of(1).enqueue("a")
 		id := c.of(2).enqueueAs(c.id(), "b").ID
 		c.ok(c.of(1).Tx(c.Context(), func(x *store.Tx) error {
-			return x.Enqueue(flow.Message{ID: id, Channel: identity.Email, Sealed: []byte{1}, CreatedAt: c.now()})
+			_, err := x.Enqueue(flow.Message{ID: id, Channel: identity.Email, Sealed: []byte{1}, CreatedAt: c.now()})
+			return err
 		}))
 		c.finish(store.MessageLease{Tenant: 1, ID: id}, store.MessageOutcome{Status: store.MessageSent, Now: c.now()})
 		same(c, "mine", store.MessageSent, c.of(1).message(id).Status)
@@ -290,7 +291,10 @@ func (c *Case) enqueue(recipient string) flow.Message {
 func (c *Case) enqueueAs(id uuid.UUID, recipient string) flow.Message {
 	c.Helper()
 	m := flow.Message{ID: id, Template: "recovery_code_valid", Channel: identity.Email, Recipient: recipient, Sealed: []byte("sealed"), CreatedAt: c.now()}
-	c.ok(c.Tx(c.Context(), func(x *store.Tx) error { return x.Enqueue(m) }))
+	c.ok(c.Tx(c.Context(), func(x *store.Tx) error {
+		_, err := x.Enqueue(m)
+		return err
+	}))
 	return m
 }
 

@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		{"guesses", guessTests},
 		{"journeys", journeyTests},
 		{"messages", messageTests},
+		{"sending", sendingTests},
 		{"errands", errandTests},
 		{"searching", searchTests},
 		{"API keys", apiKeyTests},
@@ -73,7 +74,7 @@ func Run(t *testing.T, open Open) {
 		})
 	}
 	t.Run("background jobs", func(t *testing.T) {
-		for _, c := range slices.Concat(systemTests, outboxTests, orderTests, errandRunTests, chainTests) {
+		for _, c := range slices.Concat(systemTests, outboxTests, orderTests, sendingRunTests, errandRunTests, chainTests) {
 			t.Run(c.name, func(t *testing.T) {
 				now := clock.NewFake(Start)
 				db, _ := open(t, now)

@@ -186,3 +186,29 @@ func (f *form) Attributes() template.HTMLAttr {
 	}
 	return a.html()
 }
+
+// Attributes are those of a link. One that leads to a scheme that is not of the web
+// leads nowhere.
+func (l *link) Attributes() template.HTMLAttr {
+	var a attributes
+	if ofTheWeb(l.Href) {
+		a.set("href", l.Href)
+	}
+	switch {
+	case l.Button && l.Primary:
+		a.set("class", "button primary")
+	case l.Button:
+		a.set("class", "button")
+	}
+	return a.html()
+}
+
+// ofTheWeb is the rule of html/template for what may stand in href, which is not
+// asked where attributes are written at once.
+func ofTheWeb(address string) bool {
+	scheme, _, ok := strings.Cut(address, ":")
+	if !ok || strings.ContainsAny(scheme, "/?#") {
+		return true // no scheme: a path, a query or a fragment
+	}
+	return strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "mailto")
+}

@@ -1,7 +1,10 @@
 package cardea_test
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -146,5 +149,62 @@ func TestHooksOfOrganizationsAreReadAndChangeNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnOlderFormOfTheContractHasAVerificationOfEveryAddress(t *testing.T) {
+	address := `{"type": "string", "format": "email", "ory.sh/kratos": {"credentials": {"password": {"identifier": true}}, "verification": {"via": "email"}}}`
+	schema := fmt.Sprintf(`{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {"traits": {"type": "object", "properties": {"first": %s, "second": %s}}}}`, address, address)
+	config := "identity: {schemas: [{id: default, url: 'base64://" + base64.StdEncoding.EncodeToString([]byte(schema)) + "'}]}\n" +
+		"selfservice: {methods: {code: {enabled: true}, profile: {enabled: true}}, flows: {verification: {enabled: true, use: code}, registration: {style: unified, after: {password: {hooks: [{hook: session}]}}}}}\n"
+	for _, older := range []bool{false, true} {
+		for _, kind := range cardeatest.Kinds {
+			t.Run(fmt.Sprintf("%t/%s", older, kind), func(t *testing.T) {
+				t.Parallel()
+				s := cardeatest.New(t, cardeatest.Options{Config: config + fmt.Sprintf("feature_flags: {legacy_continue_with_verification_ui: %t}\n", older)})
+				c := s.Client(kind)
+				expect := func(what string, a *cardeatest.Answer, addresses ...string) {
+					t.Helper()
+					mailed := addresses
+					if !older {
+						mailed = addresses[:1]
+					}
+					for _, to := range mailed {
+						if len(s.Mails(to)) != 1 {
+							t.Errorf("%s: %d mails to %s", what, len(s.Mails(to)), to)
+						}
+					}
+					var next struct {
+						Items []struct {
+							Action string
+							Flow   struct {
+								Address string `json:"verifiable_address"`
+							}
+						} `json:"continue_with"`
+					}
+					_ = json.Unmarshal(a.Body, &next) // a page's answer has no such body
+					var told []string
+					for _, item := range next.Items {
+						if item.Action == "show_verification_ui" {
+							told = append(told, item.Flow.Address)
+						}
+					}
+					want := mailed
+					if !older || kind == cardeatest.Browser {
+						want = nil
+					}
+					if !slices.Equal(told, want) || strings.Contains(a.Location, "/verification") {
+						t.Errorf("%s tells of %v and leads to %q, want %v", what, told, a.Location, want)
+					}
+				}
+				a := c.Start("registration", "").Submit(map[string]any{"method": "password", "traits.first": "a@cardea.test", "traits.second": "b@cardea.test", "password": cardeatest.Password})
+				if kind == cardeatest.Native {
+					c.Token = a.Text("session_token")
+				}
+				expect("the registration", a, "a@cardea.test", "b@cardea.test")
+				a = c.Start("settings", "").Submit(map[string]any{"method": "profile", "traits.first": "c@cardea.test", "traits.second": "d@cardea.test"})
+				expect("the change", a, "c@cardea.test", "d@cardea.test")
+			})
+		}
 	}
 }

@@ -95,8 +95,8 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 		if err := verification.write(tx, r); err != nil {
 			return err
 		}
-		if verification != nil {
-			if err := tx.MarkAddress(verification.proof(), identity.AddressSent, r.now); err != nil {
+		for _, address := range verification.proofs() {
+			if err := tx.MarkAddress(address, identity.AddressSent, r.now); err != nil {
 				return err
 			}
 		}
@@ -116,8 +116,8 @@ func (r *run) concludeSettings(ctx context.Context, step *Step, c Changed) *Answ
 	if err != nil {
 		return r.forward(ctx, err)
 	}
-	if verification != nil {
-		sent(after, verification.proof())
+	for _, address := range verification.proofs() {
+		sent(after, address)
 	}
 	s.Identity = after
 	old := r.Session
@@ -237,9 +237,7 @@ func (r *run) answerSettings(ctx context.Context, to string, b *begun, hooks hoo
 		a.Cookie = cookie
 		page.ContinueWith = append(page.ContinueWith, Continue{Action: RedirectBrowserTo, RedirectTo: to})
 	}
-	if r.shown(b, hooks) {
-		page.ContinueWith = append(page.ContinueWith, b.next())
-	}
+	page.ContinueWith = append(page.ContinueWith, r.announced(b, hooks)...)
 	return a
 }
 

@@ -196,9 +196,7 @@ func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to str
 			s = &bare
 		}
 		in := &SignedIn{Session: s, Token: token}
-		if r.shown(b, hooks) {
-			in.ContinueWith = []Continue{b.next()}
-		}
+		in.ContinueWith = r.announced(b, hooks)
 		return &Answer{Status: 200, Body: in}
 	}
 	cookie := r.giveCookie(s, token)
@@ -210,11 +208,9 @@ func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to str
 		a = r.acceptLogin(ctx, s)
 	case r.JSON:
 		in := &SignedIn{Session: s, ContinueWith: []Continue{{Action: RedirectBrowserTo, RedirectTo: to}}}
-		if r.shown(b, hooks) {
-			in.ContinueWith = append(in.ContinueWith, b.next())
-		}
+		in.ContinueWith = append(in.ContinueWith, r.announced(b, hooks)...)
 		a = &Answer{Status: 200, Body: in}
-	case r.shown(b, hooks):
+	case detours(b, hooks):
 		a = redirect(303, b.url)
 	default:
 		a = redirect(303, to)
@@ -314,12 +310,12 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 	if r.handed != nil {
 		return r.toApp(ctx, false)
 	}
-	if a := r.enrollNext(ctx, signedUp, owed, r.shown(verification, hooks), token); a != nil {
+	if a := r.enrollNext(ctx, signedUp, owed, detours(verification, hooks), token); a != nil {
 		return a
 	}
 	return r.endRegistration(ctx, signedUp, owed, func(accepted string) *Answer {
 		return r.answerRegistration(signedUp, token, cmp.Or(accepted, to), verification, hooks)
-	}, r.shown(verification, hooks), token)
+	}, detours(verification, hooks), token)
 }
 
 // rejectTaken says that an identifier belongs to somebody already, and with
@@ -341,9 +337,7 @@ func (r *run) rejectTaken(ctx context.Context, taken *problem.ConflictError) *An
 
 func (r *run) answerRegistration(s *SignedUp, token, to string, b *begun, hooks hookNames) *Answer {
 	if r.flow.Type == API {
-		if r.shown(b, hooks) {
-			s.ContinueWith = append(s.ContinueWith, b.next())
-		}
+		s.ContinueWith = append(s.ContinueWith, r.announced(b, hooks)...)
 		if s.Session != nil {
 			s.Token = token
 			s.ContinueWith = append(s.ContinueWith, Continue{Action: SetSessionToken, Token: token})
@@ -354,11 +348,9 @@ func (r *run) answerRegistration(s *SignedUp, token, to string, b *begun, hooks 
 	switch {
 	case r.JSON:
 		s.ContinueWith = append(s.ContinueWith, Continue{Action: RedirectBrowserTo, RedirectTo: to})
-		if r.shown(b, hooks) {
-			s.ContinueWith = append(s.ContinueWith, b.next())
-		}
+		s.ContinueWith = append(s.ContinueWith, r.announced(b, hooks)...)
 		a = &Answer{Status: 200, Body: s}
-	case r.shown(b, hooks):
+	case detours(b, hooks):
 		a = redirect(303, b.url)
 	default:
 		a = redirect(303, to)

@@ -69,7 +69,7 @@ func (r *run) concludeDiscreetly(ctx context.Context, step *Step, result NewIden
 
 // signUpDiscreetly stores the identity, or does as much work for nothing.
 func (r *run) signUpDiscreetly(ctx context.Context, i *identity.Identity, free bool, then []Errand) (*begun, error) {
-	edit, stored := func(*Exec, *Effects) {}, i
+	edit, stored := asItIs, i
 	if !free {
 		edit, stored = tellTaken, r.lookalike(i)
 	}

@@ -75,7 +75,7 @@ func (r *run) deferChange(ctx context.Context, step *Step, before, after *identi
 func (r *run) holdChange(ctx context.Context, before, after *identity.Identity, added identity.VerifiableAddress) *Answer {
 	asked := *after
 	asked.VerifiableAddresses = []identity.VerifiableAddress{added}
-	b, err := r.newVerification(ctx, &asked, r.Session)
+	b, err := r.verificationWith(ctx, &asked, r.Session, asItIs)
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}

@@ -27,7 +27,8 @@ type begun struct {
 	flow    *Flow
 	effects *prepared
 	address identity.VerifiableAddress
-	url     string // of the page; "" for native clients
+	url     string   // of the page; "" for native clients
+	others  []*begun // of further addresses, where each of them gets one
 }
 
 // beginVerification starts the proof of the first address of an identity that
@@ -51,18 +52,42 @@ func (r *run) verifies(i *identity.Identity) *Step {
 }
 
 // newVerification is beginVerification for a browser that keeps its anti-CSRF
-// token.
+// token. An older form of the contract has one of each address.
 func (r *run) newVerification(ctx context.Context, i *identity.Identity, s *session.Session) (*begun, error) {
-	return r.verificationWith(ctx, i, s, func(*Exec, *Effects) {})
+	first, err := r.verificationWith(ctx, i, s, asItIs)
+	if err != nil || first == nil || !r.FeatureFlags.LegacyContinueWithVerificationUI {
+		return first, err
+	}
+	for at := unproved(i) + 1; at < len(i.VerifiableAddresses); at++ {
+		a := i.VerifiableAddresses[at]
+		if a.Verified || r.kind.name == Settings && a.Status != identity.AddressPending {
+			continue
+		}
+		other, err := r.verificationOf(ctx, i, at, s, asItIs)
+		if err != nil {
+			return nil, err
+		}
+		if other != nil {
+			first.others = append(first.others, other)
+		}
+	}
+	return first, nil
 }
 
-// verificationWith is newVerification with a last word on what is sent.
+// asItIs changes nothing of what is sent.
+func asItIs(*Exec, *Effects) {}
+
+// verificationWith is the verification of the first address that has not been
+// proved, with a last word on what is sent.
 func (r *run) verificationWith(ctx context.Context, i *identity.Identity, s *session.Session, edit func(*Exec, *Effects)) (*begun, error) {
+	return r.verificationOf(ctx, i, unproved(i), s, edit)
+}
+
+func (r *run) verificationOf(ctx context.Context, i *identity.Identity, at int, s *session.Session, edit func(*Exec, *Effects)) (*begun, error) {
 	step := r.verifies(i)
 	if step == nil {
 		return nil, nil
 	}
-	at := unproved(i)
 	sub := &run{Engine: r.Engine, Visit: r.Visit, kind: r.kinds[Verification], now: r.now, ledger: r.ledger}
 	sub.flow = sub.fresh(r.flow.Type)
 	sub.inherit(r.flow, i, s)
@@ -147,7 +172,24 @@ func (b *begun) write(tx Tx, r *run) error {
 	if err := tx.InsertFlow(b.flow); err != nil {
 		return err
 	}
+	for _, other := range b.others {
+		if err := other.write(tx, r); err != nil {
+			return err
+		}
+	}
 	return b.effects.write(tx, r.now)
+}
+
+// proofs are the addresses that are to be proved, of no verification none.
+func (b *begun) proofs() (all []identity.Address) {
+	if b == nil {
+		return nil
+	}
+	all = append(all, b.proof())
+	for _, other := range b.others {
+		all = append(all, other.proofs()...)
+	}
+	return all
 }
 
 // proof is the address that is to be proved.
@@ -160,10 +202,20 @@ func (b *begun) next() Continue {
 	return Continue{Action: ShowVerificationUI, Flow: b.flow.ID, FlowURL: b.url, Address: b.address.Value}
 }
 
-// shown says whether the client is told of the verification.
-func (r *run) shown(b *begun, hooks hookNames) bool {
-	return b != nil && (hooks.has(hookShowVerification) || r.FeatureFlags.LegacyContinueWithVerificationUI)
+// announced is what an application hears of the verifications.
+func (r *run) announced(b *begun, hooks hookNames) []Continue {
+	if b == nil || !hooks.has(hookShowVerification) && !r.FeatureFlags.LegacyContinueWithVerificationUI {
+		return nil
+	}
+	items := []Continue{b.next()}
+	for _, other := range b.others {
+		items = append(items, other.next())
+	}
+	return items
 }
+
+// detours says whether a page goes on with the verification.
+func detours(b *begun, hooks hookNames) bool { return b != nil && hooks.has(hookShowVerification) }
 
 // requireVerified is the hook that lets nobody in without a proved address: it
 // starts the proof instead of a session. Nil lets the login go on.
@@ -183,7 +235,7 @@ func (r *run) requireVerified(ctx context.Context, step *Step, i *identity.Ident
 	if r.FeatureFlags.LegacyRequireVerifiedLoginError && step.Method == "password" {
 		return r.reject(ctx, Deny(ui.New(ui.ValidationAddressNotVerified)))
 	}
-	b, err := r.newVerification(ctx, i, nil)
+	b, err := r.verificationWith(ctx, i, nil, asItIs)
 	if err != nil {
 		return r.unacceptable(ctx, err)
 	}

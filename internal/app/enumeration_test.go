@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"cardea/internal/clock"
 )
@@ -144,7 +145,7 @@ func TestAccountsCannotBeToldApart(t *testing.T) {
 					t.Fatal("no statement was counted")
 				}
 				for _, address := range subjects[1:] {
-					if diff := cmp.Diff(known, h.ask(tell, client, address)); diff != "" {
+					if diff := gocmp.Diff(known, h.ask(tell, client, address)); diff != "" {
 						t.Errorf("%s can be told from %s (-, +):\n%s", subjects[0], address, diff)
 					}
 				}
@@ -164,8 +165,9 @@ type telltale struct {
 
 // tellHouse is a server with the subjects, whose clock stands still.
 type tellHouse struct {
-	t   testing.TB
-	app *App
+	t    testing.TB
+	app  *App
+	from string // where requests come from; "" for one address
 }
 
 func newTellHouse(t *testing.T, config string) *tellHouse {
@@ -205,7 +207,7 @@ func (h *tellHouse) do(handler http.Handler, method, target string, body map[str
 		}
 	}
 	req := httptest.NewRequest(method, "https://id.cardea.test"+target, strings.NewReader(text))
-	req.RemoteAddr = "127.0.0.1:4000"
+	req.RemoteAddr = cmp.Or(h.from, "127.0.0.1:4000")
 	if body != nil {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -57,6 +57,7 @@ func TestTenThousandAnswersTellNothing(t *testing.T) {
 			var first []telltale
 			took := map[bool][]time.Duration{}
 			for n, address := range addresses {
+				h.from = fmt.Sprintf("198.51.%d.%d:4000", n/250, n%250+1) // floods are about other things
 				began := time.Now()
 				told := h.journey(j.kind, "spa", address, j.steps(address))
 				took[address[0] == 'n'] = append(took[address[0] == 'n'], time.Since(began))

@@ -11,6 +11,9 @@ import (
 // window is the time in which failures that look the same share a row.
 const window = time.Minute
 
+// kept is how many rows are kept besides twice the limit while none can be written.
+const kept = 64
+
 // Failures collects what has failed, which no transaction writes. The first of those
 // that look the same is written soon; the others of a minute share one more row. A
 // flood from everywhere costs no more than Limit rows a minute and two for each action.
@@ -123,9 +126,9 @@ func (f *Failures) flush(ctx context.Context, all bool) error {
 	err := f.Write(ctx, due)
 	if err != nil {
 		f.mu.Lock()
-		if len(f.pending) < 4*max(f.Limit(), 1) { // while the database is away memory has to stay bounded, too
-			f.pending = append(due, f.pending...)
-		}
+		// While the database is away memory has to stay bounded, too.
+		room := max(0, 2*f.Limit()+kept-len(f.pending))
+		f.pending = append(due[:min(len(due), room)], f.pending...)
 		f.mu.Unlock()
 	}
 	return err

@@ -18,7 +18,11 @@ type Origin struct {
 
 // Source knows the origin of what a context is about. It is asked only when something
 // is told.
-type Source interface{ Origin() Origin }
+type Source interface {
+	Origin() Origin
+	// Recorded is called when something was told and is durable.
+	Recorded()
+}
 
 type sourceKey struct{}
 
@@ -46,6 +50,9 @@ type Fixed Origin
 
 // Origin is itself.
 func (f Fixed) Origin() Origin { return Origin(f) }
+
+// Recorded is nothing that a fixed origin has to know.
+func (f Fixed) Recorded() {}
 
 // From fills in what an entry does not say about where it comes from.
 func (e *Entry) From(o Origin) {

@@ -176,6 +176,7 @@ func (k *keyed) flags(c *cobra.Command) {
 // find gives the keys that check.
 func (k *keyed) find(env Env) (audit.Keys, error) {
 	if len(k.keys) == 0 {
+		k.skip = true // the rest of the configuration is for servers
 		s, err := k.load(env)
 		if err != nil {
 			return audit.Keys{}, err

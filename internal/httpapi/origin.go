@@ -22,6 +22,7 @@ type origin struct {
 
 	actor   string
 	session *session.Session // of whoever is signed in; nil for nobody
+	told    bool             // something of the request is in the log
 }
 
 // withOrigin says where what a request does comes from.
@@ -53,7 +54,7 @@ func (o *origin) is(who *session.Session) {
 func (o *origin) Origin() audit.Origin {
 	from := audit.Origin{
 		Actor: o.actor, Request: o.name, IP: o.address(), UserAgent: o.r.UserAgent(), Operation: o.route.Operation, Target: o.r.PathValue("id"),
-		Operates: o.actor != "" && o.route.Access == apikey.Write,
+		Operates: !o.told && o.actor != "" && o.route.Access == apikey.Write,
 	}
 	switch {
 	case from.Actor != "":
@@ -64,6 +65,9 @@ func (o *origin) Origin() audit.Origin {
 	}
 	return from
 }
+
+// Recorded implements audit.Source: what an operator changes is told once at least.
+func (o *origin) Recorded() { o.told = true }
 
 // address is that of the client, as far as the proxies in between can be trusted; of a
 // proxy that nobody has told us of it is the proxy's.

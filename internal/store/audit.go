@@ -51,6 +51,13 @@ func (l *register) from() audit.Origin {
 	return *l.origin
 }
 
+// durable says that what was told is.
+func (l *register) durable() {
+	if l != nil && l.told > 0 && l.source != nil {
+		l.source.Recorded()
+	}
+}
+
 // entry completes an entry.
 func (x *Tx) entry(e audit.Entry) audit.Entry {
 	l := x.register

@@ -199,6 +199,9 @@ func (t *Tenant) tx(ctx context.Context, write func(context.Context, func(conn) 
 	if err == nil && last.dispatched && t.witness != nil {
 		t.witness.Dispatched()
 	}
+	if err == nil {
+		last.register.durable()
+	}
 	return t.settle(ctx, last.told, err)
 }
 

@@ -2,6 +2,7 @@ package org
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -19,6 +20,9 @@ const (
 // Cyrillic а is another name than "acme". Errors are problems with status 400.
 func NormalizeDomain(name string) (string, error) {
 	bad := problem.BadRequest("%.80q is not the name of a mail domain.", name)
+	if !utf8.ValidString(name) { // idna makes a name of it that nobody can look up
+		return "", bad
+	}
 	ascii, err := idna.Lookup.ToASCII(strings.TrimSpace(name))
 	if err != nil {
 		return "", bad.With(err)

@@ -108,8 +108,8 @@ type breachedHash struct {
 	count  uint32
 }
 
-// parseRange reads the lines of an answer. A count that is not a number makes all of
-// it unreadable.
+// parseRange reads the lines of an answer. A count that is not a number, or a digest
+// that is none, makes all of it unreadable.
 func parseRange(body []byte) (hashRange, error) {
 	var out hashRange
 	for line := range bytes.Lines(body) {
@@ -117,12 +117,24 @@ func parseRange(body []byte) (hashRange, error) {
 		if err != nil {
 			return nil, errors.Join(errBreachAnswer, err)
 		}
-		if ok {
-			out = append(out, breachedHash{suffix: [rangeSuffix]byte(bytes.ToUpper(suffix)), count: count})
+		if !ok {
+			continue
 		}
+		one := breachedHash{count: count}
+		for i, digit := range suffix {
+			if one.suffix[i] = digit; !isHex(digit) {
+				return nil, errBreachAnswer
+			}
+			if digit >= 'a' {
+				one.suffix[i] -= 'a' - 'A'
+			}
+		}
+		out = append(out, one)
 	}
 	return out, nil
 }
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 func (r hashRange) count(suffix string) int {
 	for i := range r {

@@ -8,7 +8,7 @@ import (
 // FuzzRange feeds what a service of breached passwords answers.
 func FuzzRange(f *testing.F) {
 	suffix := strings.Repeat("A", rangeSuffix)
-	for _, seed := range []string{"", suffix + ":1\r\n", suffix + ":0\n" + strings.ToLower(suffix) + ":3", suffix + ":-1", suffix + ":99999999999999999999", ":", "\n\n", suffix, suffix + ":1:2", "\x00:1"} {
+	for _, seed := range []string{"", suffix + ":1\r\n", suffix + ":0\n" + strings.ToLower(suffix) + ":3", suffix + ":-1", suffix + ":99999999999999999999", ":", "\n\n", suffix, suffix + ":1:2", "\x00:1", strings.Repeat("A", rangeSuffix-2) + "\u017f:1"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -11,8 +11,10 @@
 // out.
 //
 // Invariants:
-//   - Pages work without JavaScript. They hold no script and no inline style, and
-//     load nothing from elsewhere but the operator's logo.
+//   - Pages work without JavaScript, except for keys and behind the barrier against
+//     robots. They hold no script and no inline style, and load nothing from elsewhere
+//     but the operator's logo, and the widget of a service that the operator has put
+//     in place of our own barrier.
 //   - Whatever comes from a flow, a person or the configuration is escaped by
 //     html/template; links lead to http, https or a place that the configuration
 //     names, images to those or to data.

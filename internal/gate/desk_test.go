@@ -285,3 +285,23 @@ func TestOnlyTrustedProxiesAreBelieved(t *testing.T) {
 		}
 	}
 }
+
+func TestARefusalUnderATightRuleKeepsNobodyOutWhoHasALooserOne(t *testing.T) {
+	d := newDesk(t)
+	for range 2 {
+		g, _ := d.take(counter('a', 2))
+		d.wrong(g)
+	}
+	_, refused := d.take(counter('a', 2))
+	if refused == nil || !refused.Final || refused.Taken != 2 {
+		t.Fatalf("the tight rule: %+v", refused)
+	}
+	g, refused := d.take(counter('a', 5))
+	if refused != nil || g.Taken["a"] != 3 {
+		t.Fatalf("the looser rule: %+v", refused)
+	}
+	d.wrong(g)
+	if _, refused := d.take(counter('a', 2)); refused == nil {
+		t.Error("the tight rule lets more through after that")
+	}
+}

@@ -1,11 +1,13 @@
 package systemtest
 
 import (
+	"bufio"
 	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,9 +35,9 @@ func (s *server) from(n int) *client {
 
 func TestAFloodOfGuessesStaysWithinTheBudgetOfEveryAccount(t *testing.T) {
 	long(t)
-	guesses, addresses, accounts := 2000, 50, 20
+	guesses, addresses, accounts, samples := 2000, 50, 20, 100
 	if *wholeFlood {
-		guesses, addresses, accounts = 20_000, 500, 200
+		guesses, addresses, accounts, samples = 20_000, 500, 200, 2000
 	}
 	s := start(t, options{BcryptCost: 4})
 	victim := func(n int) string { return fmt.Sprintf("victim-%d@cardea.test", n%accounts) }
@@ -49,19 +51,19 @@ func TestAFloodOfGuessesStaysWithinTheBudgetOfEveryAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	calm := beside(t, other, ann, 100, nil)
+	calm := beside(t, other, ann, samples, nil)
 	before := s.resident(t)
 	clients := make([]*client, addresses)
 	for n := range clients {
 		clients[n] = s.from(n)
 	}
 	looked, refused := make([]atomic.Int64, accounts), atomic.Int64{}
-	var next atomic.Int64
+	var next, sampled atomic.Int64
 	var workers sync.WaitGroup
 	over := make(chan struct{})
 	for range floodWorkers {
 		workers.Go(func() {
-			for n := int(next.Add(1)) - 1; n < guesses; n = int(next.Add(1)) - 1 {
+			for n := int(next.Add(1)) - 1; n < guesses || sampled.Load() < int64(samples); n = int(next.Add(1)) - 1 {
 				_, err := clients[n%addresses].journey("login", "", map[string]any{
 					"method": "password", "password": "another-Wombat-88", "identifier": victim(n/addresses*7 + n),
 				})
@@ -79,10 +81,12 @@ func TestAFloodOfGuessesStaysWithinTheBudgetOfEveryAccount(t *testing.T) {
 		})
 	}
 	go func() { workers.Wait(); close(over) }()
-	flooded := beside(t, other, ann, 0, over)
+	flooded := beside(t, other, ann, 0, over, &sampled)
 	<-over
-	most := int64(0)
+	guesses = int(next.Load()) - floodWorkers // of the last ones nothing was sent
+	most, wrong := int64(0), int64(0)
 	for n := range looked {
+		wrong += looked[n].Load()
 		if got := looked[n].Load(); got > floodBudget {
 			t.Errorf("%s: %d guesses were looked at, want at most %d", victim(n), got, floodBudget)
 		} else {
@@ -91,6 +95,14 @@ func TestAFloodOfGuessesStaysWithinTheBudgetOfEveryAccount(t *testing.T) {
 	}
 	if refused.Load() < int64(guesses-accounts*floodBudget) {
 		t.Errorf("%d of %d guesses were refused", refused.Load(), guesses)
+	}
+	// The server's own word: its counters in the database, and its metric.
+	var kept int64
+	if err := s.look(t).QueryRow("SELECT MAX(taken) FROM guesses WHERE refill = 0").Scan(&kept); err != nil || kept > floodBudget {
+		t.Errorf("the highest counter stands at %d, want at most %d: %v", kept, floodBudget, err)
+	}
+	if counted := s.counted(t, `cardea_guesses_total{outcome="wrong",scope="account"}`); counted != wrong {
+		t.Errorf("the server looked at %d wrong guesses, and told of %d", counted, wrong)
 	}
 	t.Logf("%d guesses from %d addresses at %d accounts: at most %d looked at of one, %d refused", guesses, addresses, accounts, most, refused.Load())
 	t.Logf("somebody else, calm:  %v", calm)
@@ -113,7 +125,7 @@ type waits struct {
 }
 
 // beside asks who somebody is and signs them in, so often or until something is over.
-func beside(t *testing.T, c *client, p person, times int, over <-chan struct{}) waits {
+func beside(t *testing.T, c *client, p person, times int, over <-chan struct{}, counts ...*atomic.Int64) waits {
 	t.Helper()
 	var whoami, login []time.Duration
 	ended := func(n int) bool {
@@ -135,6 +147,30 @@ func beside(t *testing.T, c *client, p person, times int, over <-chan struct{}) 
 			t.Fatalf("sign in: %v", err)
 		}
 		login = append(login, time.Since(begun))
+		for _, count := range counts {
+			count.Add(1)
+		}
 	}
 	return waits{len(login), percentile(whoami, 99), percentile(login, 99), percentile(whoami, 50), percentile(login, 50)}
+}
+
+// counted reads a counter of the server's metrics; 0 when it is not there.
+func (s *server) counted(t *testing.T, name string) int64 {
+	t.Helper()
+	res, err := http.Get(s.AdminURL + "/metrics/prometheus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return int64(n)
+		}
+	}
+	return 0
 }

@@ -51,6 +51,11 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 			caller{t, d, cardeatest.New(t, cardeatest.Options{Config: noticing}), kind}.undo()
 		}
 	})
+	t.Run("sessions of strangers", func(t *testing.T) {
+		for _, kind := range cardeatest.Kinds {
+			caller{t, d, cardeatest.New(t, cardeatest.Options{Config: suspicious}), kind}.notMe()
+		}
+	})
 	t.Run("providers tried out", func(t *testing.T) {
 		s := cardeatest.New(t, cardeatest.Options{Config: trying})
 		admin{t, d, s, s.Client(cardeatest.Native)}.trials()
@@ -175,6 +180,30 @@ func (c caller) undo() {
 	}
 	for _, status := range []int{c.pick(303, 200), c.pick(303, 410)} {
 		c.d.check(c.T, "undoAddressChange", c.server.Client(c.kind).Do("POST", "/self-service/undo", body), status)
+	}
+}
+
+// suspicious asks people about sign-ins from elsewhere.
+const suspicious = `selfservice: {flows: {verification: {enabled: true}}}
+cardea: {throttle: {trusted_proxies: [127.0.0.1]}, risk: {policies: [{when: [new_network], then: notify}]}}`
+
+// notMe ends a session that was somebody else's, and tries it twice.
+func (c caller) notMe() {
+	c.Helper()
+	c.server.Client(c.kind).SignUp("ann@cardea.test", cardeatest.Password)
+	proof := c.mailed("ann@cardea.test")
+	c.server.Client(cardeatest.Native).Do("POST", "/self-service/verification?flow="+proof.Get("flow"),
+		fields{"method": "code", "code": c.server.LastMail("ann@cardea.test").Code()})
+	stranger := c.server.Client(c.kind)
+	stranger.Header.Set("X-Forwarded-For", "203.0.113.9")
+	stranger.SignIn("ann@cardea.test", cardeatest.Password)
+	token := c.mailed("ann@cardea.test").Get("token")
+	body := any(fields{"token": token})
+	if c.kind == cardeatest.Browser {
+		body = url.Values{"token": {token}}
+	}
+	for _, status := range []int{c.pick(303, 200), c.pick(303, 410)} {
+		c.d.check(c.T, "endForeignSession", c.server.Client(c.kind).Do("POST", "/self-service/not-me", body), status)
 	}
 }
 

@@ -16,6 +16,7 @@ var extras = map[string]extra{
 	trialPath:           {page: (*Pages).trial, here: ownLogin},
 	"error":             {page: (*Pages).failure, here: ownErrors},
 	flow.UndoPath:       {page: (*Pages).undo, here: ownUndo},
+	flow.NotMePath:      {page: (*Pages).notMe, here: ownNotMe},
 	"settings/sessions": {page: (*Pages).endSessions, here: ownSettings, posts: true},
 	"settings/data":     {page: (*Pages).export, here: exports},
 	"settings/delete":   {page: (*Pages).deletion, here: deletes, posts: true},
@@ -24,6 +25,7 @@ var extras = map[string]extra{
 
 func ownLogin(_ *Pages, set *flow.Setup) bool  { return set.SelfService.Flows.Login.UIBuiltIn }
 func ownUndo(_ *Pages, set *flow.Setup) bool   { return set.Cardea.Security.AddressUndo.UIURL == "" }
+func ownNotMe(_ *Pages, set *flow.Setup) bool  { return set.Cardea.Risk.NotMe.UIURL == "" }
 func ownErrors(_ *Pages, set *flow.Setup) bool { return set.SelfService.Flows.Error.UIBuiltIn }
 func develops(p *Pages, set *flow.Setup) bool  { return set.Dev && ownLogin(p, set) }
 

@@ -9,6 +9,7 @@ import (
 
 	"cardea/internal/flow"
 	"cardea/internal/problem"
+	"cardea/internal/risk"
 	"cardea/internal/session"
 	"cardea/internal/ui"
 )
@@ -122,6 +123,9 @@ func (v *visit) aboutDevice(s *session.Session, current bool) sessionLine {
 	if current {
 		line.Current, line.Button = v.words.Text("sessions.current"), ""
 	}
+	if n := len(s.Methods); !current && n > 0 && slices.Contains(s.Methods[0].Signals, string(risk.NewDevice)) {
+		line.Current = v.words.Text("sessions.new")
+	}
 	line.Facts = append(line.Facts, v.since("sessions.since", s.AuthenticatedAt))
 	if !current && s.LastUsedAt.After(s.AuthenticatedAt) {
 		line.Facts = append(line.Facts, v.since("sessions.active", s.LastUsedAt))
@@ -138,7 +142,7 @@ func deref(s *string) string {
 
 // device names browser and system; "" when neither is known.
 func (v *visit) device(userAgent string) string {
-	browser, system := deviceOf(userAgent)
+	browser, system := session.Agent(userAgent)
 	switch {
 	case browser != "" && system != "":
 		return v.words.Text("sessions.device", "browser", browser, "system", system)

@@ -173,7 +173,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Store: posting{rows, a.post.worker.Wake, metrics.Queued, a.watchWithheld(metrics)}, Clock: o.Clock, Rand: o.Rand, Catalogue: a.words,
 		Composer: a.post.composer, Hooks: a.hooks, Events: a.errands.publisher, OAuth2: newOAuth2(), Places: &a.places,
 		Steps: a.steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
-		Floor: failureFloor, Watch: a.watchGuesses(metrics), Failures: a.auditing.failures, Robots: captcha.Asker{Client: client},
+		Floor: failureFloor, Watch: a.watchGuesses(metrics), Failures: a.auditing.failures, Odds: a.watchOdds(metrics), Robots: captcha.Asker{Client: client},
 	})
 	templates := &tokenizers{load: a.load, pool: a.jsonnet, clock: o.Clock, log: o.Log}
 	a.wire = httpapi.New(httpapi.Options{

@@ -8,6 +8,7 @@ import (
 
 	"cardea/internal/config"
 	"cardea/internal/secret"
+	"cardea/internal/store"
 	"cardea/internal/task"
 )
 
@@ -64,7 +65,14 @@ func (a *App) holder() string {
 // sweep deletes what has ended, in small batches until nothing is left.
 func (a *App) sweep(ctx context.Context) error {
 	s, now := a.config.Current(), a.clock.Now()
-	err := inBatches(ctx, now.Add(-max(keepEnded, s.Database.Cleanup.OlderThan)), s.Database.Cleanup.BatchSize, a.db.System().Sweep)
+	kept := max(keepEnded, s.Database.Cleanup.OlderThan)
+	remembered := kept
+	if len(s.Cardea.Risk.Policies) > 0 {
+		remembered = max(kept, s.Cardea.Risk.History)
+	}
+	err := inBatches(ctx, now.Add(-kept), s.Database.Cleanup.BatchSize, func(ctx context.Context, before time.Time, size int) (int, bool, error) {
+		return a.db.System().Sweep(ctx, store.Before{Rows: before, Sessions: now.Add(-remembered)}, size)
+	})
 	if kept := s.Cardea.Courier.MessageRetention; err == nil && kept > 0 {
 		err = inBatches(ctx, now.Add(-kept), s.Database.Cleanup.BatchSize, a.db.System().SweepMessages)
 	}

@@ -28,7 +28,7 @@ var unguessable = map[[2]string]string{
 // guessed are the ways in on which something can be guessed, by kind and method.
 var guessed = map[[2]string][]flow.Secret{
 	{"login", "password"}:      {flow.SecretPassword},
-	{"login", "code"}:          {flow.SecretCode, flow.SecretFactor},
+	{"login", "code"}:          {flow.SecretCode, flow.SecretFactor, flow.SecretFactor}, // the last confirms a sign-in
 	{"login", "totp"}:          {flow.SecretFactor},
 	{"login", "lookup_secret"}: {flow.SecretFactor},
 	{"registration", "code"}:   {flow.SecretCode},

@@ -56,7 +56,7 @@ func (s sweep) run(ctx context.Context, env Env, db *store.DB) error {
 	before := now.Now().Add(-s.keep)
 	total := 0
 	for {
-		n, more, err := db.System().Sweep(ctx, before, s.batch)
+		n, more, err := db.System().Sweep(ctx, store.Before{Rows: before, Sessions: before}, s.batch)
 		if total += n; err != nil {
 			return err
 		}

@@ -44,6 +44,7 @@ func (r resolver) resolve() error {
 		return err
 	}
 	r.assurance()
+	r.risk()
 	r.methods()
 	if err := r.providers(); err != nil {
 		return err

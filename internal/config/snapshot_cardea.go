@@ -21,6 +21,7 @@ type Cardea struct {
 	Security      CardeaSecurity
 	Throttle      CardeaThrottle
 	Captcha       CardeaCaptcha
+	Risk          CardeaRisk
 	WebAuthn      CardeaWebAuthn
 	Assurance     CardeaAssurance
 	Federation    CardeaFederation

@@ -47,6 +47,10 @@ func kinds() []kind {
 	registration := []field{to, code("RegistrationCode", "registration_code"), link("RegistrationURL", "registration_url"), request, transient, expires, oauth2}
 	changed := []field{to, about, {name: "ChangedAt", key: "changed_at"}, link("UndoURL", "undo_url"), transient}
 	added := []field{to, about, {name: "AddedAt", key: "added_at"}, transient}
+	unusual := []field{
+		to, about, {name: "SignedInAt", key: "signed_in_at"}, {name: "Device", key: "device"}, {name: "Place", key: "place"},
+		{name: "IPAddress", key: "ip_address"}, link("NotMeURL", "not_me_url"), transient,
+	}
 	traits := field{name: "Traits", key: "traits", shape: asObject}
 	// The contract's names for a text message, where they differ from a mail's.
 	traitsAsIdentity := field{name: "Identity", key: "identity", from: "traits", shape: asObject}
@@ -87,6 +91,8 @@ func kinds() []kind {
 		},
 		{name: "verifiable_address_changed", dir: "verifiable_address_changed", texts: always("verifiable_address_changed"), email: changed, sms: changed},
 		{name: "authenticator_key_added", dir: "authenticator_key_added", texts: always("authenticator_key_added"), email: added, sms: added},
+		// This one is ours, too: see docs/guide/risk.md.
+		{name: "sign_in_unusual", dir: "sign_in_unusual", texts: always("sign_in_unusual"), email: unusual},
 		{
 			name: "stub", dir: "test_stub", texts: always("stub"),
 			email: []field{to, {name: "Subject", key: "subject"}, {name: "Body", key: "body"}, {name: "HTMLBody", key: "html_body"}},

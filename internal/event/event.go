@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"cardea/internal/flow"
+	"cardea/internal/risk"
 	"cardea/internal/session"
 )
 
@@ -75,6 +76,7 @@ type data struct {
 	Flow    *journey          `json:"flow,omitempty"`
 	Client  *client           `json:"client,omitempty"`
 	Failure *failure          `json:"failure,omitempty"`
+	Risk    *odds             `json:"risk,omitempty"`
 }
 
 // journey is the flow that a submission belongs to.
@@ -93,6 +95,13 @@ type journey struct {
 type client struct {
 	IP        *string `json:"ip_address"`
 	UserAgent *string `json:"user_agent"`
+}
+
+// odds are what was unusual about a sign-in or sign-up, and what was done about it, in
+// the words of the configuration.
+type odds struct {
+	Signals  []risk.Signal `json:"signals"`
+	Response string        `json:"response"`
 }
 
 // failure says why a submission failed: messages of the form by their ids, or an

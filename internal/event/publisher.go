@@ -130,6 +130,9 @@ func (p *Publisher) Ended(set *flow.Setup, end flow.End) ([]flow.Errand, error) 
 	if end.Session != nil {
 		d.SessionID, d.Session = &end.Session.ID, p.session(set, end.Session, end.Now)
 	}
+	if len(end.Risk.Signals) > 0 {
+		d.Risk = &odds{end.Risk.Signals, end.Risk.Response.String()}
+	}
 	if end.Failed {
 		d.Failure = &failure{}
 		for _, m := range end.Messages {

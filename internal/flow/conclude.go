@@ -38,9 +38,14 @@ func (r *run) concludeLogin(ctx context.Context, step *Step, proof Proved) *Answ
 	if a := r.comeIn(ctx, &proof, link); a != nil {
 		return a
 	}
-	r.knows(proof.Identity)
+	if a := r.weighProof(ctx, step, proof.Identity, &proof.Method, false); a != nil {
+		return a
+	}
 	proved(proof.Identity, proof.Effects.Verified, r.now)
 	s, token := r.signIn(proof.Identity, proof.Method, proof.Fresh)
+	if err := r.inquire(&proof.Effects, proof.Identity, s); err != nil {
+		return r.forward(ctx, err)
+	}
 	waits := link != nil && r.attach(link, &proof, s, wants)
 	if !waits {
 		r.enrol(&proof, link)
@@ -135,7 +140,7 @@ func (r *run) signIn(i *identity.Identity, m session.Method, fresh bool) (*sessi
 	device.ID = r.newID()
 	transient := session.Session{Transient: r.transient()}
 	s := session.New(r.newID(), i, m, device, r.now, r.lifespan(&transient))
-	s.Transient = transient.Transient
+	s.Transient, s.Source = transient.Transient, r.sourceOf()
 	return s, session.NewToken(r.rand)
 }
 
@@ -222,7 +227,8 @@ func (r *run) answerLogin(ctx context.Context, s *session.Session, token, to str
 // giveCookie puts a session into the browser. Whoever was somebody else, or
 // nobody, before gets a new anti-CSRF token with it.
 func (r *run) giveCookie(s *session.Session, token string) *Cookie {
-	if r.Session == nil || r.Session.IdentityID != s.IdentityID {
+	lifted := r.Session != nil && r.Session.Held() && !s.Held() // the browser is known from now on
+	if r.Session == nil || r.Session.IdentityID != s.IdentityID || lifted {
 		r.CSRF.Rotate(r.rand)
 	}
 	return r.Cookie(s, token)
@@ -233,6 +239,9 @@ func (r *run) giveCookie(s *session.Session, token string) *Cookie {
 // it showed before: it is over.
 func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewIdentity) *Answer {
 	if a := r.comeAnew(ctx, result); a != nil {
+		return a
+	}
+	if a := r.weighProof(ctx, step, result.Identity, &result.Method, true); a != nil {
 		return a
 	}
 	if a := r.registrationHooks(ctx, step, result); a != nil {
@@ -293,6 +302,8 @@ func (r *run) concludeRegistration(ctx context.Context, step *Step, result NewId
 			if err := tx.CreateSession(owed, nil); err != nil {
 				return err
 			}
+		} else if err := r.noteSignUp(tx, i); err != nil {
+			return err
 		}
 		return r.handIn(tx, signedUp.Session)
 	})

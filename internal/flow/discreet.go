@@ -87,6 +87,9 @@ func (r *run) signUpDiscreetly(ctx context.Context, i *identity.Identity, free b
 		if err := tx.Record(r.recordDiscreetly(i, free)); err != nil {
 			return err
 		}
+		if err := r.noteSignUp(tx, i); err != nil {
+			return err
+		}
 		return tx.UpdateFlow(r.flow)
 	})
 }

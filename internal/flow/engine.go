@@ -16,6 +16,7 @@ import (
 	"cardea/internal/org"
 	"cardea/internal/payload"
 	"cardea/internal/problem"
+	"cardea/internal/risk"
 	"cardea/internal/trace"
 	"cardea/internal/ui"
 )
@@ -40,6 +41,7 @@ type Engine struct {
 	robots    Robots
 	meter     *gate.Meter
 	failures  Failures
+	odds      Odds
 }
 
 // Options are the parts an engine is made of; all are needed.
@@ -63,6 +65,8 @@ type Options struct {
 	Robots Robots
 	// Failures collects what has failed, for the audit log; nil for none.
 	Failures Failures
+	// Odds hears of unusual sign-ins; nil when nobody does.
+	Odds Odds
 }
 
 // A client's address may have so many wrong guesses at once, and then one more each
@@ -75,9 +79,12 @@ const (
 // New builds an engine.
 func New(o Options) *Engine {
 	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor,
-		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter(), failures: o.Failures}
+		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter(), failures: o.Failures, odds: o.Odds}
 	if e.watch == nil {
 		e.watch = func(string, gate.Scope) {}
+	}
+	if e.odds == nil {
+		e.odds = func(Kind, uuid.UUID, risk.Verdict) {}
 	}
 	for _, s := range o.Steps {
 		e.steps[s.Kind] = append(e.steps[s.Kind], s)
@@ -106,7 +113,8 @@ type run struct {
 	tied    bool              // only that connection can make a session live longer
 	joins   bool              // somebody becomes a member, and leaves other sessions behind
 
-	attempt attempt // at passing the barrier against robots
+	attempt attempt      // at passing the barrier against robots
+	verdict risk.Verdict // on the sign-in, once it was weighed
 
 	ledger *ledger // what other systems are to be told
 

@@ -34,7 +34,7 @@ func (f *Flow) Enrolls() bool {
 
 // AsksSecondFactor says whether the login asks for a second factor that is there.
 func (f *Flow) AsksSecondFactor() bool {
-	return f.RequestedAAL == session.AAL2 && !f.Enrolls()
+	return f.RequestedAAL == session.AAL2 && !f.Enrolls() && !f.Confirms()
 }
 
 // enrolls says whether a second factor is set up for the identity of a session.
@@ -60,7 +60,7 @@ func Enrollment(settings *Step, on func(*Setup) bool, triggers ...string) *Step 
 // up, for whoever has to have one and has none. As in the settings, the sign-in has
 // to be recent.
 func leadToEnrollment(ctx context.Context, r *run) *Answer {
-	if r.Session == nil || r.flow.RequestedAAL != session.AAL2 || r.Session.AAL == session.AAL2 || !r.policy.Asks() {
+	if r.Session == nil || r.flow.RequestedAAL != session.AAL2 || r.Session.AAL == session.AAL2 || !r.policy.Asks() || r.Session.Held() {
 		return nil
 	}
 	wants, err := r.wants(ctx)
@@ -88,7 +88,7 @@ func leadToEnrollment(ctx context.Context, r *run) *Answer {
 // requireEnroller keeps somebody else who has signed in meanwhile out of a login in
 // which a second factor is set up.
 func requireEnroller(ctx context.Context, r *run) *Answer {
-	if !r.flow.Enrolls() || r.flow.enrolls(r.Session) {
+	if !r.flow.Enrolls() || r.flow.enrolls(r.Session) && !r.Session.Held() {
 		return nil
 	}
 	return r.forward(ctx, problem.Forbidden("The flow belongs to somebody else.").Named(problem.IdentityMismatch))

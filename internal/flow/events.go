@@ -10,6 +10,7 @@ import (
 	"cardea/internal/config"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
+	"cardea/internal/risk"
 	"cardea/internal/session"
 	"cardea/internal/ui"
 )
@@ -32,6 +33,7 @@ type End struct {
 	Identity   *identity.Identity // nil when nobody is known, or only the id
 	IdentityID *uuid.UUID
 	Session    *session.Session // that the journey led to; nil for none
+	Risk       risk.Verdict     // on the proof
 	Device     session.Device
 	Now        time.Time
 
@@ -158,7 +160,7 @@ func (r *run) succeeds(ctx context.Context, hooks []config.Hook, o occasion) (al
 }
 
 func (r *run) ended(e End) ([]Errand, error) {
-	e.Flow, e.Device, e.Now = r.flow, r.Device, r.now
+	e.Flow, e.Device, e.Now, e.Risk = r.flow, r.Device, r.now, r.verdict
 	if r.ledger.step != nil {
 		e.Method = r.ledger.step.Method
 	}

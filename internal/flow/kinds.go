@@ -52,9 +52,9 @@ func kinds() map[Kind]*kind {
 	return map[Kind]*kind{
 		Login: {
 			name: Login, initial: ChooseMethod,
-			start:  []guard{checkChallenge, meetLogin, checkReturnTo, checkLevel, checkSchema, chooseOrganization, decideLogin, leadToEnrollment},
+			start:  []guard{checkChallenge, meetLogin, checkReturnTo, checkLevel, checkSchema, chooseOrganization, decideLogin, leadToConfirmation, leadToEnrollment},
 			fetch:  []guard{loadForFetch, checkOwner, checkFetchExpiry},
-			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, requireEnroller, checkExpiry},
+			submit: []guard{loadForSubmit, refuseSecondLogin, requireFirstFactor, requireEnroller, requireConfirmer, checkExpiry},
 			back:   []guard{refuseSecondReturn, checkExpiry},
 
 			mediation: []guard{chooseOrganization, refuseMediated},

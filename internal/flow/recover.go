@@ -34,9 +34,11 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	case away != nil:
 		return r.replace(ctx, away.message(), away.refusal(r))
 	}
-	r.knows(i)
 	before := *r.flow
 	r.Session = nil // a recovery never renews a session that the browser brought
+	if a := r.weighProof(ctx, step, i, &result.Method, false); a != nil {
+		return a
+	}
 	s, token := r.signIn(i, result.Method, false)
 	r.flow.State, r.flow.Active, r.flow.Messages, r.flow.FieldMessages, r.flow.Values = PassedChallenge, step.Method, nil, nil, nil
 	r.flow.IdentityID = &i.ID
@@ -54,6 +56,9 @@ func (r *run) concludeRecovery(ctx context.Context, step *Step, result Recovered
 	}
 	settings, err := r.settingsAfterRecovery(ctx, s)
 	if err != nil {
+		return r.forward(ctx, err)
+	}
+	if err := r.inquire(&result.Effects, i, s); err != nil {
 		return r.forward(ctx, err)
 	}
 	p, err := r.ready(ctx, r.flow, result.Effects)

@@ -21,6 +21,7 @@ import (
 	"cardea/internal/identity/schema"
 	"cardea/internal/org"
 	"cardea/internal/problem"
+	"cardea/internal/risk"
 	"cardea/internal/secret"
 	"cardea/internal/session"
 )
@@ -43,6 +44,8 @@ type Setup struct {
 	Limits session.Limits
 	// AttestationRoots vouch for authenticators; nil when nobody has to.
 	AttestationRoots *x509.CertPool
+	// risks are what is unusual about sign-ins; nil when no policy asks.
+	risks *risk.Rules
 	// policy says who has to show two factors.
 	policy session.Policy
 	// vault seals what credentials keep: see Vault.
@@ -92,6 +95,9 @@ func Compile(ctx context.Context, snapshot *config.Snapshot, load Load) (*Setup,
 	s.Keys = keys
 	if s.policy, err = policyOf(snapshot.Cardea.Assurance); err != nil {
 		return nil, fmt.Errorf("cardea.assurance.require_aal2: %w", err)
+	}
+	if s.risks, err = riskRules(snapshot.Cardea.Risk); err != nil {
+		return nil, fmt.Errorf("cardea.risk: %w", err)
 	}
 	if s.vault, err = secret.NewKeyring(vaultSecrets(snapshot.Secrets)...); err != nil {
 		return nil, fmt.Errorf("secrets.cipher: %w", err)

@@ -61,6 +61,9 @@ type Spec struct {
 	// Connects marks the step that brings the connections of organizations. Its input
 	// has a field "provider".
 	Connects bool
+	// Confirms marks the step that asks for something in place of a second factor from
+	// those who have none and have signed in unusually.
+	Confirms bool
 	// Catches marks the step that takes what nobody else claims.
 	Catches bool
 	// Unheard steps claim nothing while they are switched off. What is meant for any

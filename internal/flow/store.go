@@ -38,6 +38,7 @@ type Store interface {
 	ExchangeStore
 	OrganizationStore
 	gate.Ledger
+	Pasts
 	// Consume uses a one-time thing up: one conditional update that commits on its
 	// own. The payload is there only for Right.
 	ConsumeCode(ctx context.Context, purpose, subject string, keys [][]byte, now time.Time) ([]byte, Outcome, error)
@@ -102,6 +103,9 @@ type SessionWriter interface {
 	// MakeRoom makes room for one more session of an identity, as the limits say:
 	// the oldest end, or it is session.ErrTooMany.
 	MakeRoom(identityID uuid.UUID, l session.Limits, now time.Time) error
+	// DropSession removes a session, so that nothing is compared with it any more. One
+	// that is gone is no error.
+	DropSession(id uuid.UUID, now time.Time) error
 	// RevokeSessionsOf revokes all active sessions of an identity but one.
 	RevokeSessionsOf(identityID uuid.UUID, except uuid.UUID, now time.Time) (int, error)
 }

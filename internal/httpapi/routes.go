@@ -66,6 +66,9 @@ func (s *Server) table() []Route {
 	add(public, "GET", "/self-service/captcha/challenge", "createCaptchaChallenge", s.engine(func(r *http.Request, v *flow.Visit) *flow.Answer {
 		return s.Engine.Challenge(r.Context(), v)
 	}))
+	add(public, "POST", "/self-service/not-me", "endForeignSession", s.engine(func(r *http.Request, v *flow.Visit) *flow.Answer {
+		return s.Engine.NotMe(r.Context(), v)
+	}))
 	add(public, "GET", "/.well-known/change-password", "", s.changePassword)
 	add(public, "GET", jwksPath, "getSessionKeys", s.jwks)
 	add(public, "GET", "/.well-known/ory/webauthn.js", "getWebAuthnJavaScript", s.webauthnJS)
@@ -196,8 +199,9 @@ var (
 		"/self-service/methods/oidc/callback": true,
 		"/self-service/login/test":            true, "/self-service/logout/api": true, "/self-service/account": true,
 		"/self-service/fed-cm/token": true, "/self-service/captcha/challenge": true,
-		"/self-service/undo": true, // its token is no cookie: nobody sends it unawares
-		"/sessions":          true, "/recovery/code": true, "/recovery/link": true,
+		"/self-service/undo":   true, // its token is no cookie: nobody sends it unawares
+		"/self-service/not-me": true, // the same
+		"/sessions":            true, "/recovery/code": true, "/recovery/link": true,
 		"/admin/recovery/code": true, "/admin/recovery/link": true,
 	}
 	ignoredBelow = []string{

@@ -85,6 +85,8 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, set *compiled, v 
 		writeJSON(w, a.Status, wireMediation(body))
 	case *flow.Restored:
 		writeJSON(w, a.Status, map[string]string{"state": "undone", "address": body.Address.Value, "via": string(body.Address.Via)})
+	case *flow.Ended:
+		writeJSON(w, a.Status, map[string]string{"state": "ended", "recovery_url": body.Next})
 	case *flow.SignedUp:
 		writeRaw(w, a.Status, appendSignedUp(nil, set.Setup, s.clock.Now(), body))
 	}

@@ -50,6 +50,22 @@ func (o *object) optional(name, value string) {
 	}
 }
 
+// texts is left out when there are none.
+func (o *object) texts(name string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	o.key(name)
+	o.b = append(o.b, '[')
+	for n, v := range values {
+		if n > 0 {
+			o.b = append(o.b, ',')
+		}
+		o.b = appendText(o.b, v)
+	}
+	o.b = append(o.b, ']')
+}
+
 func (o *object) flag(name string, value bool) { o.key(name); o.b = strconv.AppendBool(o.b, value) }
 
 func (o *object) number(name string, value int) {
@@ -161,7 +177,7 @@ func appendSession(b []byte, set *flow.Setup, s *session.Session, now time.Time,
 	o.time("authenticated_at", s.AuthenticatedAt)
 	o.plain("authenticator_assurance_level", string(s.AAL))
 	o.key("authentication_methods")
-	o.b = appendMethods(o.b, s.Methods)
+	o.b = appendMethods(o.b, s.Methods, v.admin)
 	o.time("issued_at", s.IssuedAt)
 	if !v.last {
 		appendOwner(&o, set, s, v)
@@ -187,7 +203,9 @@ func appendOwner(o *object, set *flow.Setup, s *session.Session, v view) {
 	o.b = appendIdentity(o.b, set, s.Identity, v)
 }
 
-func appendMethods(b []byte, methods []session.Method) []byte {
+// appendMethods writes evidence. What was unusual about it is for operators: the member
+// signals is ours, and there only when there is any.
+func appendMethods(b []byte, methods []session.Method, admin bool) []byte {
 	b = append(b, '[')
 	for i, m := range methods {
 		if i > 0 {
@@ -202,16 +220,9 @@ func appendMethods(b []byte, methods []session.Method) []byte {
 			o.id("organization", *m.Organization)
 		}
 		o.optional("upstream_acr", m.UpstreamACR)
-		if len(m.UpstreamAMR) > 0 {
-			o.key("upstream_amr")
-			o.b = append(o.b, '[')
-			for j, v := range m.UpstreamAMR {
-				if j > 0 {
-					o.b = append(o.b, ',')
-				}
-				o.b = appendText(o.b, v)
-			}
-			o.b = append(o.b, ']')
+		o.texts("upstream_amr", m.UpstreamAMR)
+		if admin {
+			o.texts("signals", m.Signals)
 		}
 		b = o.close()
 	}

@@ -37,6 +37,7 @@ const (
 	InvalidConfiguration        ID = "invalid_configuration"
 	Upstream                    ID = "upstream_error"
 	TooManyAttempts             ID = "too_many_attempts" // our own
+	SignInBlocked               ID = "sign_in_blocked"   // by a policy about unusual sign-ins; our own
 )
 
 // Error is one problem. The zero value is not useful; use the constructors.

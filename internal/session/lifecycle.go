@@ -65,6 +65,16 @@ func (s *Session) Satisfies(required AAL, available string) bool {
 	return false
 }
 
+// Held says that the sign-in was so unusual that the session is good for nothing until
+// something else is shown: a second factor, or what counts in its place.
+func (s *Session) Held() bool {
+	held := false
+	for _, m := range s.Methods {
+		held = (held || m.Holds) && !m.Lifts
+	}
+	return held && s.AAL != AAL2
+}
+
 // Withdraw takes the evidence of second factors out of the session that are not
 // set up any more; the level follows, and it says whether anything changed. What was
 // a first factor stays, also of what has shown both at once.

@@ -66,6 +66,8 @@ func (q Requirement) Met(s *Session, i *identity.Identity, available string, now
 	switch {
 	case s.AAL == AAL2:
 		return true
+	case s.Held():
+		return false
 	case !s.Satisfies(q.Level, available):
 		return false
 	case !q.Policy.Wants(i, q.Client, now):

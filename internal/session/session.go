@@ -38,6 +38,12 @@ type Method struct {
 	Organization *uuid.UUID `json:"organization,omitempty"`
 	UpstreamACR  string     `json:"upstream_acr,omitempty"`
 	UpstreamAMR  []string   `json:"upstream_amr,omitempty"`
+	// Signals are what was unusual when it was given; see package risk.
+	Signals []string `json:"signals,omitempty"`
+	// Holds evidence is not enough by itself, and Lifts evidence makes up for it: see
+	// Session.Held.
+	Holds bool `json:"holds,omitempty"`
+	Lifts bool `json:"lifts,omitempty"`
 }
 
 // Device is where a session was started from.
@@ -62,6 +68,9 @@ type Session struct {
 	LastUsedAt      time.Time // coarse: see Limits.Coarseness
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	// Source is the part of the network in which it began, in the notation of CIDR; ""
+	// when it is not known or nobody asked. It is written and never loaded.
+	Source string
 	// Transient sessions end with the browser: nobody asked to be remembered.
 	Transient bool
 

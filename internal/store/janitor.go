@@ -9,7 +9,7 @@ import (
 // compares with one time.
 var expiring = []struct{ table, key, condition string }{
 	{"flows", "tenant, id", "expires_at < ?"},
-	{"sessions", "tenant, id", "expires_at < ?"},
+	{sessionsTable, "tenant, id", "expires_at < ?"},
 	{"one_time", "tenant, purpose, subject, key_hash", "expires_at < ?"},
 	{"guesses", "tenant, subject", "ends_at < ?"},
 	{"suppressions", "tenant, address, via", "expires_at < ?"},
@@ -19,13 +19,23 @@ var expiring = []struct{ table, key, condition string }{
 	{"session_changes", "tenant, changed_at, batch, session_id", "changed_at < ? - 86400000000"},
 }
 
+const sessionsTable = "sessions"
+
+// Before are the times before which rows have ended that are deleted. Sessions have one
+// of their own, because sign-ins are compared with those that are over.
+type Before struct{ Rows, Sessions time.Time }
+
 // Sweep deletes rows that ended before a time, at most batch of each table and each
 // table in a transaction of its own, so that others' writes come in between. It
 // tells how many went; fewer than batch of every table means that all are gone.
 // Error containers have no end of their own and go by their age.
-func (s *System) Sweep(ctx context.Context, before time.Time, batch int) (deleted int, more bool, err error) {
-	for _, query := range s.db.texts.sweeps {
-		n, err := s.sweep(ctx, query, micros(before), int64(batch))
+func (s *System) Sweep(ctx context.Context, before Before, batch int) (deleted int, more bool, err error) {
+	for k, query := range s.db.texts.sweeps {
+		ended := before.Rows
+		if expiring[k].table == sessionsTable {
+			ended = before.Sessions
+		}
+		n, err := s.sweep(ctx, query, micros(ended), int64(batch))
 		if err != nil {
 			return deleted, false, err
 		}

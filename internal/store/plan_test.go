@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"cardea/internal/gate"
 	"cardea/internal/identity"
 	"cardea/internal/problem"
+	"cardea/internal/risk"
 	"cardea/internal/session"
 )
 
@@ -182,9 +184,11 @@ func recordAll(t *testing.T, db *DB) []string {
 		run(renewErr)
 	}
 	_, replayErr := tenant.ReplayErrand(ctx, errand.ID, start)
+	_, pastErr := tenant.Past(ctx, flow.PastQuestion{Asked: risk.Asked{Earlier: true, Others: true}, Identity: i.ID, Source: netip.MustParsePrefix("192.0.2.1/32"), Since: start, Enough: 3})
+	run(pastErr)
 	_, errandSweepErr := db.System().SweepErrands(ctx, start, 10)
 	run(ignoreMissing(replayErr), errandSweepErr)
-	_, _, sweepErr := db.System().Sweep(ctx, time.Unix(0, 0), 10)
+	_, _, sweepErr := db.System().Sweep(ctx, Before{Rows: time.Unix(0, 0), Sessions: time.Unix(0, 0)}, 10)
 	run(tenant.Tx(ctx, func(x *Tx) error {
 		return errors.Join(x.MakeRoom(i.ID, session.Limits{Concurrent: 1, Idle: 1, Absolute: 1}, start), x.displace([]uuid.UUID{s.ID}, start))
 	}))

@@ -101,7 +101,7 @@ func TestTheFeedOutlivesTheRowsItTellsOf(t *testing.T) {
 		before time.Duration
 		kept   int
 	}{{session.Retention, 1}, {session.Retention + time.Second, 0}} {
-		if _, _, err := db.System().Sweep(ctx, start.Add(step.before), 10); err != nil {
+		if _, _, err := db.System().Sweep(ctx, Before{Rows: start.Add(step.before), Sessions: start.Add(step.before)}, 10); err != nil {
 			t.Fatal(err)
 		}
 		list, err := tenant.SessionChanges(ctx, session.ChangeFilter{Since: start, Limit: 10})

@@ -27,7 +27,7 @@ func (x *Tx) CreateSession(s *session.Session, tokenHash []byte) error {
 	}
 	err = x.c.later(failure(x.orphaned), x.db.texts.sessions.texts[1],
 		x.tenant, idBytes(s.ID), idBytes(s.IdentityID), flag(s.Active), string(s.AAL), methods, micros(s.IssuedAt),
-		micros(s.AuthenticatedAt), micros(s.ExpiresAt), micros(s.LastUsedAt), micros(s.CreatedAt), micros(s.UpdatedAt), flag(s.Transient))
+		micros(s.AuthenticatedAt), micros(s.ExpiresAt), micros(s.LastUsedAt), micros(s.CreatedAt), micros(s.UpdatedAt), flag(s.Transient), textOrNull(s.Source))
 	if err != nil {
 		return err
 	}

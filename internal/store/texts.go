@@ -85,7 +85,7 @@ func (t *texts) inserters(d *dialect) {
 	t.traits = newInserter("identity_traits", "tenant, name, value, identity_id", d.insertOver)
 	t.traitEnds = newInserter("identity_trait_ends", "tenant, name, value, identity_id", d.insertOver)
 	t.sessions = newInserter("sessions", "tenant, id, identity_id, active, aal, methods, issued_at, authenticated_at, "+
-		"expires_at, last_used_at, created_at, updated_at, transient", "")
+		"expires_at, last_used_at, created_at, updated_at, transient, source", "")
 	t.tokens = newInserter("session_tokens", "tenant, hash, session_id, created_at", "")
 	t.devices = newInserter("session_devices", "tenant, session_id, id, ip_address, user_agent, location, created_at", "")
 	t.guesses = newInserter("guesses", guessColumns, d.guesses)

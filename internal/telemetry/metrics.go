@@ -28,6 +28,7 @@ type Metrics struct {
 	errands *prometheus.CounterVec
 	lost    prometheus.Counter
 	guesses *prometheus.CounterVec
+	unusual
 }
 
 // NewMetrics starts with what the runtime and the process tell.
@@ -40,7 +41,7 @@ func NewMetrics() *Metrics {
 		statuses: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "http_requests_statuses_total", Help: "Requests by class of status.",
 		}, []string{"status_bucket"}),
-		journeys: newJourneys(), hashing: newHashing(),
+		journeys: newJourneys(), hashing: newHashing(), unusual: newUnusual(),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_requests_duration_seconds", Help: "Time to answer by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
@@ -69,7 +70,7 @@ func NewMetrics() *Metrics {
 		Name: "cardea_guesses_total", Help: "Guesses at secrets, by what they were counted for and outcome: right, wrong, refused (not looked at) or stopped (the last that was looked at).",
 	}, []string{"scope", "outcome"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.seconds, m.queued, m.withheld, m.attempts, m.delivery, m.errands, m.lost, m.guesses)
+		m.requests, m.seconds, m.queued, m.withheld, m.attempts, m.delivery, m.errands, m.lost, m.guesses, m.unusual.signals, m.unusual.responses)
 	m.registry.MustRegister(m.statuses)
 	for _, kind := range []string{"web_hook", "event"} {
 		for _, result := range []string{"delivered", "retried", "dead"} {

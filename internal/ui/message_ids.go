@@ -34,6 +34,7 @@ const (
 	LoginWithDeviceKey           MessageID = 1010024 // unused
 	LoginCodeSentToKnownAddress  MessageID = 1010025 // form once a code was sent to an address of the account
 	LabelRememberMe              MessageID = 1019002 // box; our own
+	LoginConfirm                 MessageID = 1019003 // form of an unusual login that a code has to confirm; our own
 	LoginSetUpSecondFactor       MessageID = 1019001 // form of a login in which a second factor is set up; our own
 
 	// Logout and second factors.
@@ -181,6 +182,7 @@ const (
 	LoginIdentityDisabled         MessageID = 4010011
 	LoginTooManyGuesses           MessageID = 4019001 // too many wrong codes for a second factor; our own
 	LoginTooManySessions          MessageID = 4019002 // the operator bounds the sessions of an account; our own
+	SignInBlocked                 MessageID = 4019005 // a policy about unusual sign-ins; our own
 	TooManyAttempts               MessageID = 4019004 // too many wrong attempts, whoever made them; our own
 	RegistrationFailed            MessageID = 4040000 // unused
 	RegistrationFlowExpired       MessageID = 4040001

@@ -68,6 +68,7 @@ var definitions = map[MessageID]definition{
 	LoginWithDeviceKey:           info(),
 	LoginCodeSentToKnownAddress:  info(),
 	LoginSetUpSecondFactor:       info(),
+	LoginConfirm:                 info(),
 	LabelRememberMe:              info(),
 
 	LogoutRoot: info(),
@@ -207,6 +208,7 @@ var definitions = map[MessageID]definition{
 	LoginIdentityDisabled:         failure(),
 	LoginTooManyGuesses:           failure("retry_at", "retry_at_unix"),
 	LoginTooManySessions:          failure(),
+	SignInBlocked:                 failure(),
 	TooManyAttempts:               failure("retry_at", "retry_at_unix"),
 	RegistrationFailed:            failure(),
 	RegistrationFlowExpired:       failure("expired_at", "expired_at_unix"),

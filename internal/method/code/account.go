@@ -34,6 +34,14 @@ func reached(s *flow.Setup, i *identity.Identity) []identity.Address {
 	return all
 }
 
+// reachedIn are the addresses at which an account may prove itself in a login.
+func reachedIn(x *flow.Exec, i *identity.Identity) []identity.Address {
+	if x.Flow.Confirms() {
+		return provedOf(i)
+	}
+	return reached(x.Setup, i)
+}
+
 // accountOf finds the account of an identifier that codes can be sent to.
 // ErrNotFound when there is none, or when it is not the one that the flow is about.
 func accountOf(ctx context.Context, x *flow.Exec, typed string) (*identity.Identity, error) {

@@ -19,7 +19,7 @@ const length = 6
 
 // Steps are the method's steps.
 func Steps() []*flow.Step {
-	return []*flow.Step{firstFactor(), secondFactor(), registration(), recovery(), proof(), verification()}
+	return []*flow.Step{firstFactor(), secondFactor(), confirming(), registration(), recovery(), proof(), verification()}
 }
 
 func settings(s *flow.Setup) *config.CodeMethod { return &s.SelfService.Methods.Code }
@@ -111,6 +111,17 @@ func verifiableOf(i *identity.Identity) []identity.Address {
 	var all []identity.Address
 	for _, a := range i.VerifiableAddresses {
 		all = append(all, identity.Address{Value: a.Value, Via: a.Via})
+	}
+	return all
+}
+
+// provedOf are the addresses of an account that were proved.
+func provedOf(i *identity.Identity) []identity.Address {
+	var all []identity.Address
+	for _, a := range i.VerifiableAddresses {
+		if a.Verified {
+			all = append(all, identity.Address{Value: a.Value, Via: a.Via})
+		}
 	}
 	return all
 }

@@ -63,8 +63,18 @@ func secondFactor() *flow.Step {
 	return login(flow.Spec{
 		Enabled: asSecondFactor,
 		Guess:   &flow.Guess{Field: "code", Secret: flow.SecretFactor},
-		Accepts: func(f *flow.Flow) bool { return f.RequestedAAL == session.AAL2 },
+		Accepts: func(f *flow.Flow) bool { return f.RequestedAAL == session.AAL2 && !f.Confirms() },
 	}, func(_ *flow.Setup, i *identity.Identity) bool { return len(addressesOf(i)) > 0 })
+}
+
+// confirming asks somebody who has no second factor for a code at a verified address.
+func confirming() *flow.Step {
+	return login(flow.Spec{
+		Confirms: true,
+		Enabled:  enabled,
+		Guess:    &flow.Guess{Field: "code", Secret: flow.SecretFactor},
+		Accepts:  (*flow.Flow).Confirms,
+	}, func(_ *flow.Setup, i *identity.Identity) bool { return len(provedOf(i)) > 0 })
 }
 
 // loginAbout is the identifier that a code is said to belong to; of whoever chooses
@@ -112,6 +122,9 @@ func prepareLogin(ctx context.Context, x *flow.Exec) (any, error) {
 	facts := loginFacts{Chooses: true, Known: addressesOf(i)}
 	if len(facts.Known) == 0 && fallback(x.Setup) {
 		facts.Known = verifiableOf(i)
+	}
+	if x.Flow.Confirms() {
+		facts.Known = provedOf(i)
 	}
 	if facts.Known, err = restricted(x, i, facts.Known); err != nil {
 		return nil, err
@@ -198,12 +211,12 @@ func sendChosen(ctx context.Context, x *flow.Exec, facts loginFacts, typed strin
 		return nil, err
 	}
 	a, ok := among(facts.Known, typed)
-	if !ok && fallback(x.Setup) {
+	if !ok && fallback(x.Setup) && !x.Flow.Confirms() {
 		if a, ok = among(verifiableOf(i), typed); !ok {
 			return flow.Deny(ui.New(ui.LoginAddressUnknown)), nil
 		}
 	}
-	if !ok || !slices.Contains(reached(x.Setup, i), a) { // the browser may be somebody else's by now
+	if !ok || !slices.Contains(reachedIn(x, i), a) { // the browser may be somebody else's by now
 		return flow.Deny(ui.New(ui.ValidationNoCodeUser)), nil
 	}
 	return dispatch(x, facts, []identity.Address{a}, i, typed), nil
@@ -267,11 +280,11 @@ func useLogin(ctx context.Context, x *flow.Exec, facts loginFacts, in loginInput
 		return nil, err
 	case outcome == flow.UsedBefore, outcome == flow.TooOften:
 		return flow.Rejected{Form: []ui.Message{refusal(outcome)}, Unjudged: true}, nil
-	case outcome != flow.Right, meant.Identity == uuid.Nil, meant.Identity != i.ID, !slices.Contains(reached(x.Setup, i), meant.Address):
+	case outcome != flow.Right, meant.Identity == uuid.Nil, meant.Identity != i.ID, !slices.Contains(reachedIn(x, i), meant.Address):
 		return flow.Deny(ui.New(ui.LoginCodeInvalid)), nil
 	}
 	level := session.AAL1
-	if x.Flow.RequestedAAL == session.AAL2 {
+	if x.Flow.RequestedAAL == session.AAL2 && !x.Flow.Confirms() {
 		level = session.AAL2
 	}
 	return flow.Proved{

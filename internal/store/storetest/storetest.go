@@ -58,6 +58,7 @@ func Run(t *testing.T, open Open) {
 		{"flows", flowTests},
 		{"one-time things", oneTimeTests},
 		{"guesses", guessTests},
+		{"the past of sign-ins", pastTests},
 		{"journeys", journeyTests},
 		{"messages", messageTests},
 		{"sending", sendingTests},

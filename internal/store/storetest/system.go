@@ -67,7 +67,7 @@ var systemTests = []test{
 		before := c.now().Add(time.Minute)
 		total := 0
 		for range 3 {
-			n, more, err := c.DB.System().Sweep(c.Context(), before, 2)
+			n, more, err := c.DB.System().Sweep(c.Context(), store.Before{Rows: before, Sessions: before}, 2)
 			c.ok(err)
 			total += n
 			if !more {
@@ -80,9 +80,23 @@ var systemTests = []test{
 		_, err = c.SessionByToken(c.Context(), []byte("0"))
 		c.missing(err)
 		c.active(lasting.ID, true)
-		_, more, err := c.DB.System().Sweep(c.Context(), before, 2)
+		_, more, err := c.DB.System().Sweep(c.Context(), store.Before{Rows: before, Sessions: before}, 2)
 		c.ok(err)
 		same(c, "more", false, more)
+	}},
+	{"the janitor leaves sessions alone that sign-ins are still compared with", func(c *Case) {
+		i := c.stored("a")
+		s := c.from(i, homeSource.String())
+		c.Clock.Advance(2 * time.Hour)
+		for _, keep := range []bool{true, false} {
+			before := store.Before{Rows: c.now(), Sessions: c.now()}
+			if keep {
+				before.Sessions = s.ExpiresAt.Add(-time.Minute)
+			}
+			_, _, err := c.DB.System().Sweep(c.Context(), before, 10)
+			c.ok(err)
+			same(c, "remembered", keep, len(c.past(i.ID, everything, homeSource, s.IssuedAt).Earlier) == 1)
+		}
 	}},
 	{"the schema is up to date and says so", func(c *Case) {
 		pending, err := c.DB.Pending(c.Context())

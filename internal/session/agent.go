@@ -1,4 +1,4 @@
-package account
+package session
 
 import "strings"
 
@@ -18,8 +18,9 @@ var (
 	}
 )
 
-// deviceOf tells browser and system from a User-Agent header, "" for unknown.
-func deviceOf(userAgent string) (browser, system string) {
+// Agent tells browser and system from a User-Agent header by well-known names, "" for
+// unknown.
+func Agent(userAgent string) (browser, system string) {
 	return firstSign(browserSigns, userAgent), firstSign(systemSigns, userAgent)
 }
 

@@ -206,7 +206,7 @@ func TestEveryWayToASessionIsWeighed(t *testing.T) {
 				continue
 			}
 			t.Run(w.name+" "+string(kind), func(t *testing.T) {
-				t.Parallel()
+				// One at a time: each waits for calls to the provider, which are not patient.
 				recovery := w.recovery
 				if recovery == "" {
 					recovery = "code"

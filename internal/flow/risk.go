@@ -158,9 +158,20 @@ func (r *run) respond(ctx context.Context, step *Step) *Answer {
 	if len(r.verdict.Signals) > 0 {
 		r.odds(r.kind.name, r.flow.ID, r.verdict)
 	}
-	if r.verdict.Response != risk.Block {
-		return nil
+	switch r.verdict.Response {
+	case risk.Challenge:
+		if r.opened || r.isHuman() { // who opens a link has read a mail
+			return nil
+		}
+		return r.callForProof(ctx, 1)
+	case risk.Block:
+		return r.block(ctx, step)
 	}
+	return nil
+}
+
+// block refuses somebody calmly.
+func (r *run) block(ctx context.Context, step *Step) *Answer {
 	if r.kind.name == Login {
 		r.clock.SleepUntil(ctx, r.now.Add(r.floor))
 	}

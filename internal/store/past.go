@@ -18,12 +18,17 @@ import (
 // pastSessions is how many sessions of an account a sign-in is compared with.
 const pastSessions = 50
 
+// sourceSessions is how many of the last sessions of a source are looked through for
+// other accounts.
+const sourceSessions = 1000
+
 const (
 	// Sessions that are held have shown nothing that could be compared with.
 	earlierSignIns = "SELECT issued_at, source, methods FROM (SELECT s.issued_at, s.source, s.methods FROM sessions s " +
 		"WHERE s.tenant = ? AND s.identity_id = ? ORDER BY s.created_at DESC, s.id LIMIT ?) h"
-	otherAccounts = "SELECT COUNT(*), NULL, NULL FROM (SELECT s.identity_id FROM sessions s " +
-		"WHERE s.tenant = ? AND s.source = ? AND s.created_at >= ? AND s.identity_id <> ? " +
+	// What is made distinct is bounded: everybody behind one address may have signed in.
+	otherAccounts = "SELECT COUNT(*), NULL, NULL FROM (SELECT c.identity_id FROM (SELECT s.identity_id FROM sessions s " +
+		"WHERE s.tenant = ? AND s.source = ? AND s.created_at >= ? AND s.identity_id <> ? ORDER BY s.created_at DESC LIMIT ?) c " +
 		"UNION SELECT o.key_hash FROM one_time o WHERE o.tenant = ? AND o.purpose = ? AND o.subject = ? AND o.created_at >= ? AND o.key_hash <> ? LIMIT ?) a"
 )
 
@@ -37,7 +42,7 @@ func (t *Tenant) Past(ctx context.Context, q flow.PastQuestion) (past risk.Past,
 	if q.Others {
 		source, since, id := q.Source.String(), micros(q.Since), idBytes(q.Identity)
 		parts = append(parts, otherAccounts)
-		args = append(args, t.id, source, since, id, t.id, flow.SignUpPurpose, source, since, id, int64(q.Enough))
+		args = append(args, t.id, source, since, id, int64(sourceSessions), t.id, flow.SignUpPurpose, source, since, id, int64(q.Enough))
 	}
 	if len(parts) == 0 {
 		return past, nil

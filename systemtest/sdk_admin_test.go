@@ -21,6 +21,7 @@ import (
 var notOfTheClient = []string{"exportIdentities", "importIdentities", "resendCourierMessage", "listRevokedSessions",
 	"listOrganizations", "createOrganization", "getOrganization", "updateOrganization", "deleteOrganization",
 	"listDeliveries", "getDelivery", "replayDelivery", "replayDeliveries", "unlockIdentity",
+	"listAuditLog", "getAuditHead", "listSuppressions", "addSuppressions", "deleteSuppression",
 }
 
 // adminOperations are the operations of the admin port that a description lists, as

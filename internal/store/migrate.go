@@ -29,6 +29,9 @@ const tablePatience = time.Second
 // migrationPatience is how often it comes back, with as long a pause each time.
 const migrationPatience = 300
 
+// spareRaces is how many more races a process may lose than there are migrations.
+const spareRaces = 10
+
 // Migrate brings the schema up to date. There is no way back. Several processes may
 // migrate one database at once: a migration is one transaction that only one of
 // them can commit, or is done under a lock, and the others find it done. Those who
@@ -42,7 +45,8 @@ func (db *DB) Migrate(ctx context.Context) error {
 			}
 			defer func() { err = errors.Join(err, unlock()) }()
 		}
-		const races = 10
+		// Whoever loses a race goes on with the next migration, and may lose that as well.
+		races := len(p.ListSources()) + spareRaces
 		for raced, waited := 0, 0; raced < races && waited < migrationPatience; {
 			if _, err = p.Up(ctx); err == nil {
 				return nil

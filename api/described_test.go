@@ -190,3 +190,18 @@ func TestAMemberThatIsNotDescribedIsAMistake(t *testing.T) {
 		}
 	}
 }
+
+func TestAResponseHasNoMembersThatOpenAPIDoesNotKnow(t *testing.T) {
+	d := read(t)
+	known := []string{"$ref", "content", "description", "headers", "links"}
+	for operation, pointer := range d.operations {
+		at, _ := d.at(pointer)
+		for status, response := range at["responses"].(map[string]any) {
+			for member := range response.(map[string]any) {
+				if !slices.Contains(known, member) {
+					t.Errorf("the response %s of %s has a member %q", status, operation, member)
+				}
+			}
+		}
+	}
+}

@@ -123,7 +123,7 @@ func (a *App) recordConfigured(set *flow.Setup) {
 
 // auditLog is the audit log for operators.
 type auditLog struct {
-	rows     *store.Tenant
+	*store.Tenant
 	failures *audit.Failures
 }
 
@@ -132,16 +132,5 @@ func (l auditLog) ListAudit(ctx context.Context, f httpapi.AuditFilter) ([]audit
 	if err := l.failures.Flush(ctx); err != nil {
 		return nil, err
 	}
-	return l.rows.AuditLog(ctx, store.AuditFilter(f))
+	return l.AuditLog(ctx, store.AuditFilter(f))
 }
-
-// AuditHead is the head of the chain.
-func (l auditLog) AuditHead(ctx context.Context) (audit.Head, error) { return l.rows.AuditHead(ctx) }
-
-// AuditTail counts what has no place yet.
-func (l auditLog) AuditTail(ctx context.Context) (int64, time.Time, error) {
-	return l.rows.AuditTail(ctx)
-}
-
-// Record writes an entry in a transaction of its own.
-func (l auditLog) Record(ctx context.Context, e audit.Entry) error { return l.rows.Record(ctx, e) }

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -173,5 +172,3 @@ func (h *Head) extend(entries []Entry) []Link {
 	}
 	return links
 }
-
-func sameHash(a, b []byte) bool { return bytes.Equal(a, b) }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -8,11 +9,11 @@ import (
 
 // Rows are one tenant's log as a check reads it.
 type Rows interface {
-	Head(ctx context.Context) (Head, error)
-	// Links reads the chain behind a place, in order, at most limit rows.
-	Links(ctx context.Context, after int64, limit int) ([]Link, error)
-	// Tail counts the rows that wait for a place, and tells the time of the oldest.
-	Tail(ctx context.Context) (n int64, oldest time.Time, err error)
+	AuditHead(ctx context.Context) (Head, error)
+	// AuditLinks reads the chain behind a place, in order, at most limit rows.
+	AuditLinks(ctx context.Context, after int64, limit int) ([]Link, error)
+	// AuditTail counts the rows that wait for a place, and tells the time of the oldest.
+	AuditTail(ctx context.Context) (n int64, oldest time.Time, err error)
 }
 
 // Report is what a check has found.
@@ -47,7 +48,7 @@ func Verify(ctx context.Context, rows Rows, keys Keys, known []Known, progress f
 		return nil, err
 	}
 	var err error
-	c.Unsealed, c.Oldest, err = rows.Tail(ctx)
+	c.Unsealed, c.Oldest, err = rows.AuditTail(ctx)
 	return &c.Report, err
 }
 
@@ -82,7 +83,7 @@ func (c *check) run(ctx context.Context, progress func(at, end int64)) error {
 
 // begin reads the head, and begins where that says.
 func (c *check) begin(ctx context.Context) (err error) {
-	if c.Head, err = c.rows.Head(ctx); err != nil {
+	if c.Head, err = c.rows.AuditHead(ctx); err != nil {
 		return err
 	}
 	if c.Head.Seq == 0 && len(c.Head.Signature) == 0 { // nothing was sealed yet
@@ -101,7 +102,7 @@ func (c *check) begin(ctx context.Context) (err error) {
 // walk checks rows up to the head. cut says that the beginning was dropped meanwhile.
 func (c *check) walk(ctx context.Context, progress func(at, end int64)) (cut bool, err error) {
 	for c.at < c.Head.Seq {
-		links, err := c.rows.Links(ctx, c.at, int(min(readAtOnce, c.Head.Seq-c.at)))
+		links, err := c.rows.AuditLinks(ctx, c.at, int(min(readAtOnce, c.Head.Seq-c.at)))
 		if err != nil {
 			return false, err
 		}
@@ -120,7 +121,7 @@ func (c *check) walk(ctx context.Context, progress func(at, end int64)) (cut boo
 			progress(c.at, c.Head.Seq)
 		}
 	}
-	if !sameHash(c.hash, c.Head.Hash) {
+	if !bytes.Equal(c.hash, c.Head.Hash) {
 		c.fail(c.at, "row %d is not the one that the signed head is about", c.at)
 	}
 	return false, nil
@@ -132,7 +133,7 @@ func (c *check) missing(ctx context.Context, found int64) (cut bool, err error) 
 	if found == c.at+1 {
 		return false, nil
 	}
-	now, err := c.rows.Head(ctx)
+	now, err := c.rows.AuditHead(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -149,7 +150,7 @@ func (c *check) missing(ctx context.Context, found int64) (cut bool, err error) 
 
 func (c *check) link(l *Link) {
 	hash := Next(c.hash, c.Head.Tenant, l.Seq, &l.Entry)
-	if !sameHash(hash, l.Hash) {
+	if !bytes.Equal(hash, l.Hash) {
 		c.fail(l.Seq, "row %d is not as it was sealed", l.Seq)
 		return
 	}
@@ -161,7 +162,7 @@ func (c *check) link(l *Link) {
 // passes compares with the places that are known.
 func (c *check) passes(seq int64, hash []byte) {
 	for _, k := range c.known {
-		if k.Seq == seq && !sameHash(k.Hash, hash) && !c.Broken() {
+		if k.Seq == seq && !bytes.Equal(k.Hash, hash) && !c.Broken() {
 			c.fail(seq, "row %d has another hash than was written down", seq)
 		}
 	}
@@ -178,11 +179,11 @@ func (c *check) pass() {
 
 // beyond looks for rows behind the head, which nobody has sealed.
 func (c *check) beyond(ctx context.Context) error {
-	links, err := c.rows.Links(ctx, c.Head.Seq, 1)
+	links, err := c.rows.AuditLinks(ctx, c.Head.Seq, 1)
 	if err != nil || len(links) == 0 {
 		return err
 	}
-	now, err := c.rows.Head(ctx)
+	now, err := c.rows.AuditHead(ctx)
 	if err == nil && now.Seq < links[0].Seq {
 		c.fail(links[0].Seq, "row %d stands behind the head", links[0].Seq)
 	}

@@ -223,7 +223,7 @@ func verifyAudit(env Env) *cobra.Command {
 			}
 			return k.with(c.Context(), env, args, func(db *store.DB) error {
 				began := time.Now()
-				r, err := audit.Verify(c.Context(), chainRows{db.Tenant(store.DefaultTenant)}, keys, places, func(at, end int64) {
+				r, err := audit.Verify(c.Context(), db.Tenant(store.DefaultTenant), keys, places, func(at, end int64) {
 					if time.Since(began) > time.Second {
 						began = time.Now()
 						c.PrintErrf("row %d of %d\n", at, end)
@@ -300,20 +300,6 @@ func reportResult(r *audit.Report) result {
 		return err
 	}}
 }
-
-// chainRows is a tenant's log for a check.
-type chainRows struct{ *store.Tenant }
-
-// Head is AuditHead.
-func (t chainRows) Head(ctx context.Context) (audit.Head, error) { return t.AuditHead(ctx) }
-
-// Links is AuditLinks.
-func (t chainRows) Links(ctx context.Context, after int64, limit int) ([]audit.Link, error) {
-	return t.AuditLinks(ctx, after, limit)
-}
-
-// Tail is AuditTail.
-func (t chainRows) Tail(ctx context.Context) (int64, time.Time, error) { return t.AuditTail(ctx) }
 
 func auditKeys(env Env) *cobra.Command {
 	var k keyed

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"context"
 	"database/sql"
 	"path/filepath"
 	"strings"
@@ -97,17 +96,9 @@ func execute(t *testing.T, db *sql.DB, query string) {
 
 func verify(t *testing.T, rows *store.Tenant, keys audit.Keys) *audit.Report {
 	t.Helper()
-	r, err := audit.Verify(t.Context(), logRows{rows}, keys, nil, nil)
+	r, err := audit.Verify(t.Context(), rows, keys, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
-
-type logRows struct{ *store.Tenant }
-
-func (l logRows) Head(ctx context.Context) (audit.Head, error) { return l.AuditHead(ctx) }
-func (l logRows) Links(ctx context.Context, after int64, limit int) ([]audit.Link, error) {
-	return l.AuditLinks(ctx, after, limit)
-}
-func (l logRows) Tail(ctx context.Context) (int64, time.Time, error) { return l.AuditTail(ctx) }

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -132,7 +131,7 @@ var chainTests = []test{
 		h, err := c.AuditHead(c.Context())
 		c.ok(err)
 		check := func(k audit.Known) bool {
-			r, err := audit.Verify(c.Context(), tenantRows{c.Tenant}, testKeys(1), []audit.Known{k}, nil)
+			r, err := audit.Verify(c.Context(), c.Tenant, testKeys(1), []audit.Known{k}, nil)
 			c.ok(err)
 			return r.Broken()
 		}
@@ -158,16 +157,7 @@ func (c *Case) tell(n int) {
 
 func (c *Case) verify(keys audit.Keys) *audit.Report {
 	c.Helper()
-	r, err := audit.Verify(c.Context(), tenantRows{c.Tenant}, keys, nil, nil)
+	r, err := audit.Verify(c.Context(), c.Tenant, keys, nil, nil)
 	c.ok(err)
 	return r
 }
-
-// tenantRows is a tenant's log for a check.
-type tenantRows struct{ *store.Tenant }
-
-func (t tenantRows) Head(ctx context.Context) (audit.Head, error) { return t.AuditHead(ctx) }
-func (t tenantRows) Links(ctx context.Context, after int64, limit int) ([]audit.Link, error) {
-	return t.AuditLinks(ctx, after, limit)
-}
-func (t tenantRows) Tail(ctx context.Context) (int64, time.Time, error) { return t.AuditTail(ctx) }

@@ -96,28 +96,12 @@ func (s *Server) auditByKey(w http.ResponseWriter, r *http.Request) ([]audit.Lin
 	if err != nil {
 		return nil, err
 	}
-	set, scope := s.compiled.Load(), s.pageScope("audit", filtersOf(q, auditFilters...))
-	if token := q.Get("page_token"); token != "" {
-		mark, err := set.openMark(token, scope, len(f.Before))
-		if err != nil {
-			return nil, err
-		}
-		copy(f.Before[:], mark)
-	}
 	f.Limit = size + 1
-	list, err := s.Audit.ListAudit(r.Context(), f)
-	if err != nil {
-		return nil, err
-	}
-	next := ""
-	if len(list) > size {
-		list = list[:size]
-		if next, err = s.sealMark(set, list[size-1].ID[:], scope); err != nil {
-			return nil, err
-		}
-	}
-	writeKeyLinks(w, r, size, "", next)
-	return list, nil
+	p := keyPage{scope: s.pageScope("audit", filtersOf(q, auditFilters...)), size: size, mark: len(f.Before)}
+	return byMark(s, w, r, p, func(mark []byte) ([]audit.Link, error) {
+		copy(f.Before[:], mark)
+		return s.Audit.ListAudit(r.Context(), f)
+	}, func(l audit.Link) []byte { return l.ID[:] })
 }
 
 // auditHead serves GET /admin/audit/head: what to write down elsewhere.

@@ -122,35 +122,23 @@ func (s *Server) organizationsByKey(w http.ResponseWriter, r *http.Request) ([]*
 		return nil, err
 	}
 	var after uuid.UUID
-	set, scope := s.compiled.Load(), s.pageScope("organizations", nil)
-	if token := pageToken(q); token != "" && token != firstIdentityToken {
-		mark, err := set.openMark(token, scope, len(after))
+	p := keyPage{scope: s.pageScope("organizations", nil), first: firstIdentityToken, size: size, mark: len(after)}
+	return byMark(s, w, r, p, func(mark []byte) ([]*org.Organization, error) {
+		copy(after[:], mark)
+		list, err := s.Organizations.Organizations(r.Context(), after, size+1)
 		if err != nil {
 			return nil, err
 		}
-		copy(after[:], mark)
-	}
-	list, err := s.Organizations.Organizations(r.Context(), after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	configured := set.Organizations()
-	list = slices.DeleteFunc(list, func(o *org.Organization) bool { return configured.ByID(o.ID) != nil })
-	for _, o := range configured.All() {
-		if slices.Compare(o.ID[:], after[:]) > 0 {
-			list = append(list, o)
+		configured := s.compiled.Load().Organizations()
+		list = slices.DeleteFunc(list, func(o *org.Organization) bool { return configured.ByID(o.ID) != nil })
+		for _, o := range configured.All() {
+			if slices.Compare(o.ID[:], after[:]) > 0 {
+				list = append(list, o)
+			}
 		}
-	}
-	slices.SortFunc(list, func(a, b *org.Organization) int { return slices.Compare(a.ID[:], b.ID[:]) })
-	next := ""
-	if len(list) > size {
-		list = list[:size]
-		if next, err = s.sealMark(set, list[size-1].ID[:], scope); err != nil {
-			return nil, err
-		}
-	}
-	writeKeyLinks(w, r, size, firstIdentityToken, next)
-	return list, nil
+		slices.SortFunc(list, func(a, b *org.Organization) int { return slices.Compare(a.ID[:], b.ID[:]) })
+		return list, nil
+	}, func(o *org.Organization) []byte { return o.ID[:] })
 }
 
 // getOrganization serves GET /admin/organizations/{id}.

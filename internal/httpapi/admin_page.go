@@ -112,6 +112,40 @@ func writeKeyLinks(w http.ResponseWriter, r *http.Request, size int, first, next
 	w.Header().Set("Link", strings.Join(links, ","))
 }
 
+// keyPage is what pages of a list by key have in common.
+type keyPage struct {
+	scope []byte
+	first string // the token of the first page, besides none
+	size  int    // rows at most
+	mark  int    // the length of what a token holds
+}
+
+// byMark loads a page of a list by key, and adds its links. load gives what follows a
+// row, nil for the first page, and one row more than fits; mark is how a token names a row.
+func byMark[T any](s *Server, w http.ResponseWriter, r *http.Request, p keyPage, load func(mark []byte) ([]T, error), mark func(T) []byte) ([]T, error) {
+	set := s.compiled.Load()
+	var after []byte
+	var err error
+	if token := pageToken(r.URL.Query()); token != "" && token != p.first {
+		if after, err = set.openMark(token, p.scope, p.mark); err != nil {
+			return nil, err
+		}
+	}
+	list, err := load(after)
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	if len(list) > p.size {
+		list = list[:p.size]
+		if next, err = s.sealMark(set, mark(list[p.size-1]), p.scope); err != nil {
+			return nil, err
+		}
+	}
+	writeKeyLinks(w, r, p.size, p.first, next)
+	return list, nil
+}
+
 // identitiesByKey loads a page of identities and adds its links.
 func (s *Server) identitiesByKey(w http.ResponseWriter, r *http.Request, f IdentityFilter) ([]*identity.Identity, error) {
 	q := r.URL.Query()
@@ -123,27 +157,15 @@ func (s *Server) identitiesByKey(w http.ResponseWriter, r *http.Request, f Ident
 	if err != nil {
 		return nil, err
 	}
-	set, scope := s.compiled.Load(), s.pageScope("identities", filtersOf(q, identityFilters...))
-	if token := pageToken(q); token != "" && token != firstIdentityToken {
-		mark, err := set.openMark(token, scope, len(f.After))
-		if err != nil {
-			return nil, err
-		}
-		copy(f.After[:], mark)
-	}
 	f.Limit = size + 1
-	list, err := s.Identities.ListIdentities(r.Context(), f)
+	p := keyPage{scope: s.pageScope("identities", filtersOf(q, identityFilters...)), first: firstIdentityToken, size: size, mark: len(f.After)}
+	list, err := byMark(s, w, r, p, func(mark []byte) ([]*identity.Identity, error) {
+		copy(f.After[:], mark)
+		return s.Identities.ListIdentities(r.Context(), f)
+	}, func(i *identity.Identity) []byte { return i.ID[:] })
 	if err != nil {
 		return nil, err
 	}
-	next := ""
-	if len(list) > size {
-		list = list[:size]
-		if next, err = s.sealMark(set, list[size-1].ID[:], scope); err != nil {
-			return nil, err
-		}
-	}
-	writeKeyLinks(w, r, size, firstIdentityToken, next)
 	return list, s.countIdentities(w, r, f)
 }
 
@@ -206,29 +228,15 @@ func (s *Server) sessionsByKey(w http.ResponseWriter, r *http.Request, f Session
 	if err != nil {
 		return nil, err
 	}
-	set, scope := s.compiled.Load(), s.pageScope("sessions", filtersOf(q, "active"))
-	if token := pageToken(q); token != "" && token != firstSessionToken {
-		mark, err := set.openMark(token, scope, sessionMark)
-		if err != nil {
-			return nil, err
-		}
-		f.BeforeCreatedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(mark))).UTC()
-		copy(f.BeforeID[:], mark[8:])
-	}
 	f.Limit = size + 1
-	list, err := s.AdminSessions.ListSessions(r.Context(), f)
-	if err != nil {
-		return nil, err
-	}
-	next := ""
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		mark := append(binary.BigEndian.AppendUint64(nil, uint64(last.CreatedAt.UnixMicro())), last.ID[:]...)
-		if next, err = s.sealMark(set, mark, scope); err != nil {
-			return nil, err
+	p := keyPage{scope: s.pageScope("sessions", filtersOf(q, "active")), first: firstSessionToken, size: size, mark: sessionMark}
+	return byMark(s, w, r, p, func(mark []byte) ([]*session.Session, error) {
+		if mark != nil {
+			f.BeforeCreatedAt = time.UnixMicro(int64(binary.BigEndian.Uint64(mark))).UTC()
+			copy(f.BeforeID[:], mark[8:])
 		}
-	}
-	writeKeyLinks(w, r, size, firstSessionToken, next)
-	return list, nil
+		return s.AdminSessions.ListSessions(r.Context(), f)
+	}, func(last *session.Session) []byte {
+		return append(binary.BigEndian.AppendUint64(nil, uint64(last.CreatedAt.UnixMicro())), last.ID[:]...)
+	})
 }

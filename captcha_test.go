@@ -185,6 +185,27 @@ func TestWrongPasswordsRaiseTheBarrierAndAProofOpensIt(t *testing.T) {
 	})
 }
 
+// A team that swaps the server and keeps its interface must not lose people to a form that
+// the interface cannot show.
+func TestPagesOfOnesOwnHaveNoBarrierUnlessSomebodyAsksForIt(t *testing.T) {
+	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
+		for more, stands := range map[string]bool{"": false, ", when: risk": true, ", flows: {login: risk}": true, ", flows: {registration: risk}": false} {
+			s := cardeatest.New(t, cardeatest.Options{Config: "cardea: {captcha: {proof_of_work: {difficulty: 60}, risk: {wrong_passwords: 2}" + more + "}}\n"})
+			s.CreateIdentity(annsMail, cardeatest.Password)
+			for n := range 3 {
+				want := wrongPassword
+				if stands && n == 2 {
+					want = captchaDue
+				}
+				f := s.Client(k).Start("login", "")
+				if a := f.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"}); !slices.Contains(told(f, a), want) {
+					t.Errorf("%q, guess %d: %d %s", more, n+1, a.Status, a.Body)
+				}
+			}
+		}
+	})
+}
+
 func TestWorkThatIsTooEasyByNowIsRefused(t *testing.T) {
 	s := behindBarrier(t, ", risk: {wrong_passwords: 1}")
 	s.CreateIdentity(annsMail, cardeatest.Password)
@@ -227,7 +248,7 @@ func TestGuessesWithoutAProofUseNothingUp(t *testing.T) {
 }
 
 func TestManySignUpsFromOnePublicAddressRaiseTheBarrier(t *testing.T) {
-	s := cardeatest.New(t, cardeatest.Options{Config: "cardea: {throttle: {trusted_proxies: [127.0.0.1]}, captcha: {proof_of_work: {difficulty: 60}, risk: {submissions: 2}}}\n"})
+	s := cardeatest.New(t, cardeatest.Options{Pages: true, Config: "cardea: {throttle: {trusted_proxies: [127.0.0.1]}, captcha: {proof_of_work: {difficulty: 60}, risk: {submissions: 2}}}\n"})
 	from := func(address string) *cardeatest.Flow {
 		c := s.Client(cardeatest.Native)
 		c.Header = http.Header{"X-Forwarded-For": {address}}

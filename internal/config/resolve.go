@@ -40,6 +40,7 @@ func (r resolver) resolve() error {
 	if err := r.proxies(); err != nil {
 		return err
 	}
+	r.barrier()
 	if err := r.captcha(); err != nil {
 		return err
 	}

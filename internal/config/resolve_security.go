@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -39,6 +40,22 @@ func (r resolver) enumeration() {
 	}
 }
 
+// barrier settles when the barrier stands in front of each kind of journey. A page that is
+// not ours may be unable to show it, which leaves people without a way on, so there
+// somebody has to ask for it.
+func (r resolver) barrier() {
+	c := &r.Cardea.Captcha
+	settled := make(map[string]string)
+	for _, kind := range kinds() {
+		suits := CaptchaNever
+		if r.SelfService.Flows.ByKind(kind).UIBuiltIn {
+			suits = CaptchaRisk
+		}
+		settled[kind] = cmp.Or(c.Flows[kind], c.When, suits)
+	}
+	c.Flows = settled
+}
+
 // captcha checks that a service can be asked, and where its answers may come from.
 func (r resolver) captcha() error {
 	c := &r.Cardea.Captcha
@@ -57,7 +74,7 @@ func (r resolver) captcha() error {
 		}
 	}
 	add(r.Serve.Public.BaseURL.String())
-	for _, kind := range []string{"login", "registration", "recovery", "verification", "settings"} {
+	for _, kind := range kinds() {
 		add(r.SelfService.Flows.ByKind(kind).UIURL)
 	}
 	return nil

@@ -191,6 +191,24 @@ func TestPagesAreBuiltInUnlessConfigured(t *testing.T) {
 	equal(t, "but not about what is switched off", about(s.Warnings, "selfservice.flows.recovery.ui_url"), false)
 }
 
+func TestTheBarrierStandsByDefaultWhereThePageIsBuiltIn(t *testing.T) {
+	const own = "selfservice: {flows: {login: {ui_url: 'https://app.example.com/login'}, settings: {ui_url: 'https://app.example.com/settings'}}}\n"
+	for captcha, want := range map[string][3]string{ // a page of one's own, another one, a built-in page
+		"": {config.CaptchaNever, config.CaptchaNever, config.CaptchaRisk},
+		"cardea: {captcha: {provider: turnstile, service: {site_key: a, secret: b}}}":                  {config.CaptchaNever, config.CaptchaNever, config.CaptchaRisk},
+		"cardea: {captcha: {when: risk}}":                                                              {config.CaptchaRisk, config.CaptchaRisk, config.CaptchaRisk},
+		"cardea: {captcha: {when: never}}":                                                             {config.CaptchaNever, config.CaptchaNever, config.CaptchaNever},
+		"cardea: {captcha: {when: always}}":                                                            {config.CaptchaAlways, config.CaptchaAlways, config.CaptchaAlways},
+		"cardea: {captcha: {flows: {login: risk, registration: always}}}":                              {config.CaptchaRisk, config.CaptchaNever, config.CaptchaAlways},
+		"cardea: {captcha: {when: always, flows: {login: never, registration: risk, settings: risk}}}": {config.CaptchaNever, config.CaptchaRisk, config.CaptchaRisk},
+	} {
+		c := &load(t, nil, minimal, own, captcha).Cardea.Captcha
+		equal(t, captcha, [3]string{c.For("login"), c.For("settings"), c.For("registration")}, want)
+	}
+	c := &load(t, nil, minimal, "cardea: {account: {enabled: false}}").Cardea.Captcha
+	equal(t, "without any pages", c.For("login"), config.CaptchaNever)
+}
+
 func TestFlowsOfAllKindsHaveOneShape(t *testing.T) {
 	s := load(t, nil, minimal, `selfservice: {flows: {
   login: {lifespan: 5m, after: {default_browser_return_url: /all, hooks: [{hook: require_verified_address}], password: {default_browser_return_url: /password}}},

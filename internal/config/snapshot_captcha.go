@@ -1,9 +1,6 @@
 package config
 
-import (
-	"cmp"
-	"time"
-)
+import "time"
 
 // The words of cardea.captcha.when.
 const (
@@ -14,8 +11,8 @@ const (
 
 // CardeaCaptcha is the barrier against robots.
 type CardeaCaptcha struct {
-	When  string            // never, risk or always
-	Flows map[string]string // the same by kind of journey; "" or left out: as When says
+	When  string            // never, risk or always; "" for what suits the page of each kind
+	Flows map[string]string // the same by kind of journey, none left out
 	Risk  struct {
 		WrongPasswords int // that are looked at without it; 0 for any number
 		Submissions    int // of one address of the network in a window; 0 for any number
@@ -45,4 +42,4 @@ type CardeaCaptchaService struct {
 const ProofOfWork = "proof_of_work"
 
 // For is when the barrier stands in front of a kind of journey.
-func (c *CardeaCaptcha) For(kind string) string { return cmp.Or(c.Flows[kind], c.When) }
+func (c *CardeaCaptcha) For(kind string) string { return c.Flows[kind] }

@@ -30,22 +30,36 @@ func (v *visit) linked(parameter string) string {
 // takesToken says whether the links of a kind carry a secret.
 func takesToken(k flow.Kind) bool { return k == flow.Recovery || k == flow.Verification }
 
-// confirmLink asks before a secret takes effect. Mail scanners open links, too, and
-// fewer of them press buttons. Nobody looks at the secret yet, so the page says
-// nothing about it.
+// confirmLink asks before the link of a mail is followed.
 func (p *Pages) confirmLink(v *visit, k flow.Kind, token string) error {
-	action := v.set.Public("self-service/"+string(k), url.Values{"flow": {v.query.Get("flow")}})
-	button := control{ID: "f1", Partial: "button", Name: "method", Value: "link", Type: string(ui.InputSubmit), Label: v.words.Text("link." + string(k) + ".submit"), Primary: true}
-	page := journeyPage{
-		frame: p.frame(v, v.words.Text(string(k)+".title")),
-		Notes: []note{{ID: "note-0", Text: v.words.Text("link.text"), Class: string(ui.Info)}},
+	return p.confirm(v, confirmation{
+		title: v.words.Text(string(k) + ".title"), text: v.words.Text("link.text"),
+		action: v.set.Public("self-service/"+string(k), url.Values{"flow": {v.query.Get("flow")}}), token: token,
+		button: control{Name: "method", Value: "link", Label: v.words.Text("link." + string(k) + ".submit")},
+	})
+}
+
+// confirmation is a page with a button that sends the secret of a link on.
+type confirmation struct {
+	title, text   string
+	action, token string
+	button        control
+}
+
+// confirm asks before a secret takes effect. Mail scanners open links, too, and fewer
+// of them press buttons. Nobody looks at the secret yet, so the page says nothing
+// about it.
+func (p *Pages) confirm(v *visit, c confirmation) error {
+	c.button.ID, c.button.Partial, c.button.Type, c.button.Primary = "f1", "button", string(ui.InputSubmit), true
+	return p.render(v, http.StatusOK, "journey", journeyPage{
+		frame: p.frame(v, c.title),
+		Notes: []note{{ID: "note-0", Text: c.text, Class: string(ui.Info)}},
 		Forms: []form{{
-			Action: action, Method: "post", ID: "form-0", Label: v.words.Text(string(k) + ".title"),
-			Hidden:  []control{{ID: "f0", Partial: "hidden", Name: linkToken, Type: string(ui.InputHidden), Value: token}},
-			Buttons: []control{button},
+			Action: c.action, Method: "post", ID: "form-0", Label: c.title,
+			Hidden:  []control{{ID: "f0", Partial: "hidden", Name: linkToken, Type: string(ui.InputHidden), Value: c.token}},
+			Buttons: []control{c.button},
 		}},
-	}
-	return p.render(v, http.StatusOK, "journey", page)
+	})
 }
 
 // elsewhere says where a code can be entered when its screen belongs to another

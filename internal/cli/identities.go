@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,43 +97,18 @@ func group(name, short string) *cobra.Command {
 }
 
 func listIdentities(env Env) *cobra.Command {
-	var r remote
-	var o output
-	var size int
-	var token, consistency string
+	var p paging
+	var consistency string
 	c := &cobra.Command{
 		Use: "identities", Short: "List identities, a page at a time", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			a, err := r.client(env)
-			if err != nil {
-				return err
-			}
-			query := url.Values{"page_size": {strconv.Itoa(size)}, "consistency": {consistency}}
-			if token != "" {
-				query.Set("page_token", token)
-			}
-			raws := []json.RawMessage{}
-			header, err := a.get(c.Context(), "/admin/identities", query, &raws)
-			if err != nil {
-				return err
-			}
-			shown, err := identitiesResult(raws, false)
-			if err != nil {
-				return err
-			}
-			next := nextPage(header)
-			shown.value = map[string]any{"identities": raws, "next_page_token": next}
-			if err := o.print(env.Out, shown); err != nil || next == "" || o.format != formatTable || o.quiet {
-				return err
-			}
-			fmt.Fprintf(env.Err, "There are more: --page-token %s\n", next)
-			return nil
+			query := url.Values{"consistency": {consistency}}
+			return p.list(c, env, "/admin/identities", query, "identities", func(raws []json.RawMessage) (result, error) {
+				return identitiesResult(raws, false)
+			})
 		},
 	}
-	r.flags(c)
-	o.flags(c)
-	c.Flags().IntVar(&size, "page-size", 100, "how many to list")
-	c.Flags().StringVar(&token, "page-token", "", "where to go on: the token that the page before ended with")
+	p.flags(c)
 	c.Flags().StringVar(&consistency, "consistency", "eventual", "strong, or eventual for an answer that may be a little old")
 	return c
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -77,43 +76,16 @@ func organizationsResult(raws []json.RawMessage, alone bool) (result, error) {
 }
 
 func listOrganizations(env Env) *cobra.Command {
-	var r remote
-	var o output
-	var size int
-	var token string
+	var p paging
 	c := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List organizations, a page at a time", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			a, err := r.client(env)
-			if err != nil {
-				return err
-			}
-			query := url.Values{"page_size": {strconv.Itoa(size)}}
-			if token != "" {
-				query.Set("page_token", token)
-			}
-			raws := []json.RawMessage{}
-			header, err := a.get(c.Context(), organizationsPath, query, &raws)
-			if err != nil {
-				return err
-			}
-			shown, err := organizationsResult(raws, false)
-			if err != nil {
-				return err
-			}
-			next := nextPage(header)
-			shown.value = map[string]any{"organizations": raws, "next_page_token": next}
-			if err := o.print(env.Out, shown); err != nil || next == "" || o.format != formatTable || o.quiet {
-				return err
-			}
-			fmt.Fprintf(env.Err, "There are more: --page-token %s\n", next)
-			return nil
+			return p.list(c, env, organizationsPath, url.Values{}, "organizations", func(raws []json.RawMessage) (result, error) {
+				return organizationsResult(raws, false)
+			})
 		},
 	}
-	r.flags(c)
-	o.flags(c)
-	c.Flags().IntVar(&size, "page-size", 100, "how many to list")
-	c.Flags().StringVar(&token, "page-token", "", "where to go on: the token that the page before ended with")
+	p.flags(c)
 	return c
 }
 

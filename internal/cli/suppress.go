@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -143,46 +142,19 @@ func addressesOf(raw []byte) (all []string) {
 }
 
 func listSuppressions(env Env) *cobra.Command {
-	var r remote
-	var o output
-	var size int
-	var token, address string
+	var p paging
+	var address string
 	c := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the addresses, newest first, a page at a time", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			a, err := r.client(env)
-			if err != nil {
-				return err
-			}
-			query := url.Values{"page_size": {strconv.Itoa(size)}}
-			if token != "" {
-				query.Set("page_token", token)
-			}
+			query := url.Values{}
 			if address != "" {
 				query.Set("address", address)
 			}
-			raws := []json.RawMessage{}
-			header, err := a.get(c.Context(), suppressionsPath, query, &raws)
-			if err != nil {
-				return err
-			}
-			shown, err := suppressionsResult(raws)
-			if err != nil {
-				return err
-			}
-			next := nextPage(header)
-			shown.value = map[string]any{"suppressions": raws, "next_page_token": next}
-			if err := o.print(env.Out, shown); err != nil || next == "" || o.format != formatTable || o.quiet {
-				return err
-			}
-			fmt.Fprintf(env.Err, "There are more: --page-token %s\n", next)
-			return nil
+			return p.list(c, env, suppressionsPath, query, "suppressions", suppressionsResult)
 		},
 	}
-	r.flags(c)
-	o.flags(c)
-	c.Flags().IntVar(&size, "page-size", 100, "how many to list")
-	c.Flags().StringVar(&token, "page-token", "", "where to go on: the token that the page before ended with")
+	p.flags(c)
 	c.Flags().StringVar(&address, "address", "", "this address only")
 	return c
 }

@@ -43,6 +43,8 @@ type dialect struct {
 	guesses string
 	// insertOver ends an INSERT for which rows with taken keys are as good as new.
 	insertOver string
+	// overwrite ends an INSERT whose rows give those with their key some columns anew.
+	overwrite func(key string, columns ...string) string
 	// lockRow ends a SELECT whose row is about to be changed; lockFree one that leaves
 	// rows out which somebody else is changing.
 	lockRow, lockFree string
@@ -83,6 +85,15 @@ func (d *dialect) asText(column string) string {
 
 // list makes "?, ?, ?".
 func list(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// conflictUpdate is overwrite as PostgreSQL and SQLite say it.
+func conflictUpdate(key string, columns ...string) string {
+	set := make([]string, len(columns))
+	for n, column := range columns {
+		set[n] = column + " = excluded." + column
+	}
+	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
+}
 
 // padded rounds the number of values in an IN list up to a power of two, so that
 // few texts serve all lengths; the last value is repeated to fill it.

@@ -28,6 +28,7 @@ func mysqlDialect() *dialect {
 		jsonText:       func(column string) string { return "CONVERT(" + column + " USING utf8mb4)" },
 		jsonRows:       mysqlJSONRows,
 		insertOver:     " ON DUPLICATE KEY UPDATE tenant = tenant",
+		overwrite:      mysqlOverwrite,
 		guesses:        " ON DUPLICATE KEY UPDATE tenant = tenant",
 		lockRow:        " FOR UPDATE",
 		lockFree:       " FOR UPDATE SKIP LOCKED",
@@ -95,6 +96,15 @@ func lockMySQLMigrations(ctx context.Context, db *sql.DB) (unlock func() error, 
 		_, err := c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(CONCAT('cardea ', DATABASE()))")
 		return errors.Join(err, c.Close())
 	}, nil
+}
+
+// mysqlOverwrite: the key is the one that new rows share with others.
+func mysqlOverwrite(_ string, columns ...string) string {
+	set := make([]string, len(columns))
+	for n, column := range columns {
+		set[n] = column + " = VALUES(" + column + ")"
+	}
+	return " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
 }
 
 func mysqlJSONRows(fields ...string) string {

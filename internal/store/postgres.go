@@ -30,6 +30,7 @@ func postgresDialect() *dialect {
 		jsonRows:   postgresJSONRows,
 		insertNew:  " ON CONFLICT DO NOTHING",
 		insertOver: " ON CONFLICT DO NOTHING",
+		overwrite:  conflictUpdate,
 		lockRow:    " FOR UPDATE",
 		lockFree:   " FOR UPDATE SKIP LOCKED",
 		guesses:    guessCounts,

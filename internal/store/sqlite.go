@@ -26,6 +26,7 @@ func sqliteDialect() *dialect {
 		jsonRows:   sqliteJSONRows,
 		insertNew:  " ON CONFLICT DO NOTHING",
 		insertOver: " ON CONFLICT DO NOTHING",
+		overwrite:  conflictUpdate,
 		guesses:    guessCounts,
 		some:       someByKey,
 		returning:  true,

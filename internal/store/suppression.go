@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +38,9 @@ type SuppressionFilter struct {
 
 const suppressionColumns = "id, via, address, reason, note, created_at, expires_at"
 
+// suppressionNews are the columns that an address gets anew which is on the list.
+var suppressionNews = []string{"reason", "note", "created_at", "expires_at"}
+
 func scanSuppression(rows *sql.Rows) (p Suppression, err error) {
 	var via string
 	err = rows.Scan(&p.ID, &via, &p.Address, &p.Reason, &p.Note, timeAt{&p.CreatedAt}, timeOrNil{&p.ExpiresAt})
@@ -43,26 +49,32 @@ func scanSuppression(rows *sql.Rows) (p Suppression, err error) {
 }
 
 // Suppress puts addresses on the list; one that is on it keeps its id and gets the rest.
+// Of one that is named twice, the last counts. Rows are written in the order of their
+// keys, so that no two transactions wait for each other.
 func (t *Tenant) Suppress(ctx context.Context, list []Suppression) error {
+	type key struct {
+		address string
+		via     identity.Channel
+	}
+	last := map[key]Suppression{}
+	for _, p := range list {
+		last[key{p.Address, p.Via}] = p
+	}
+	keys := slices.SortedFunc(maps.Keys(last), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.address, b.address), cmp.Compare(a.via, b.via))
+	})
 	return t.Tx(ctx, func(x *Tx) error {
-		for _, p := range list {
-			if err := suppress(x.c, x.tenant, p); err != nil {
-				return err
-			}
+		var args []any
+		for _, k := range keys {
+			args = append(args, suppressionRow(x.tenant, last[k])...)
 		}
-		return nil
+		_, err := x.db.texts.suppressions.run(x.c, args)
+		return err
 	})
 }
 
-func suppress(c conn, tenant any, p Suppression) error {
-	n, err := c.exec("UPDATE suppressions SET reason = ?, note = ?, created_at = ?, expires_at = ? WHERE tenant = ? AND via = ? AND address = ?",
-		p.Reason, p.Note, micros(p.CreatedAt), microsOrNull(p.ExpiresAt), tenant, string(p.Via), p.Address)
-	if err != nil || n > 0 {
-		return err
-	}
-	_, err = c.exec("INSERT INTO suppressions (tenant, id, via, address, reason, note, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		tenant, idBytes(p.ID), string(p.Via), p.Address, p.Reason, p.Note, micros(p.CreatedAt), microsOrNull(p.ExpiresAt))
-	return err
+func suppressionRow(tenant any, p Suppression) []any {
+	return []any{tenant, idBytes(p.ID), string(p.Via), p.Address, p.Reason, p.Note, micros(p.CreatedAt), microsOrNull(p.ExpiresAt)}
 }
 
 // Suppressions lists those that have not ended.
@@ -100,8 +112,8 @@ func (t *Tenant) Unsuppress(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// suppressRecipient puts the recipient of a message on the list. One that is on it stays
-// there as it is.
+// suppressRecipient puts the recipient of a message on the list. One that is on it for
+// longer stays there as it is.
 func (s *System) suppressRecipient(c conn, l MessageLease, o MessageOutcome) error {
 	var via, recipient string
 	err := one(c, "SELECT channel, recipient FROM messages WHERE tenant = ? AND id = ?", []any{int64(l.Tenant), idBytes(l.ID)}, &via, &recipient)
@@ -115,7 +127,8 @@ func (s *System) suppressRecipient(c conn, l MessageLease, o MessageOutcome) err
 	if err != nil || there > 0 {
 		return err
 	}
-	return suppress(c, int64(l.Tenant), Suppression{
+	_, err = s.db.texts.suppressions.run(c, suppressionRow(int64(l.Tenant), Suppression{
 		ID: s.db.newID(), Via: identity.Channel(via), Address: recipient, Reason: "rejected", Note: o.Error, CreatedAt: o.Now, ExpiresAt: &o.SuppressUntil,
-	})
+	}))
+	return err
 }

@@ -13,7 +13,7 @@ type texts struct {
 	sessionByToken      string
 
 	identities, credentials, identifiers, verifiable, recovery, traits, traitEnds *inserter
-	sessions, tokens, devices, flows, guesses, audit, auditLinks                  *inserter
+	sessions, tokens, devices, flows, guesses, suppressions, audit, auditLinks    *inserter
 
 	sweeps       []string // DELETE statements of the janitor
 	messageSweep string
@@ -89,6 +89,7 @@ func (t *texts) inserters(d *dialect) {
 	t.tokens = newInserter("session_tokens", "tenant, hash, session_id, created_at", "")
 	t.devices = newInserter("session_devices", "tenant, session_id, id, ip_address, user_agent, location, created_at", "")
 	t.guesses = newInserter("guesses", guessColumns, d.guesses)
+	t.suppressions = newInserter("suppressions", "tenant, "+suppressionColumns, d.overwrite("tenant, address, via", suppressionNews...))
 	t.audit = newInserter("audit_tail", "tenant, "+auditColumns, "")
 	t.auditLinks = newInserter("audit_log", "tenant, seq, hash, "+auditColumns, "")
 	t.flows = newInserter("flows", "tenant, id, kind, type, created_at, state, active_method, issued_at, expires_at, "+

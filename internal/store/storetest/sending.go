@@ -105,6 +105,25 @@ var sendingTests = []test{
 		c.missing(c.Unsuppress(c.Context(), ann.ID))
 		same(c, "after it was taken off", "", c.send("ann@cardea.test", now))
 	}},
+	{"a long list of addresses is taken at once, and of one that is named twice the last counts", func(c *Case) {
+		now, all := c.now(), []store.Suppression{}
+		add := func(name, reason string) {
+			all = append(all, store.Suppression{ID: uuid.New(), Via: identity.Email, Address: name + "@cardea.test", Reason: reason, CreatedAt: now})
+		}
+		for n := range 100 {
+			add("somebody-"+strconv.Itoa(n), "bounce")
+		}
+		add("somebody-7", "complaint")
+		for range 2 { // the second time all of them are on it
+			c.ok(c.Suppress(c.Context(), all))
+			list, err := c.Suppressions(c.Context(), store.SuppressionFilter{Now: now, Limit: 500})
+			c.ok(err)
+			same(c, "on the list", 100, len(list))
+			list, err = c.Suppressions(c.Context(), store.SuppressionFilter{Now: now, Address: "somebody-7@cardea.test", Limit: 10})
+			c.ok(err)
+			same(c, "why", "complaint", list[0].Reason)
+		}
+	}},
 }
 
 // sendingRunTests are about what senders find out.
@@ -118,5 +137,27 @@ var sendingRunTests = []test{
 		c.ok(c.DB.System().FinishMessage(c.Context(), lease, store.MessageOutcome{Status: store.MessageAbandoned, Error: "no such mailbox", Now: now, SuppressUntil: now.Add(time.Hour)}))
 		same(c, "the next", gate.Suppressed, c.send("ann@cardea.test", now))
 		same(c, "an hour later", "", c.send("ann@cardea.test", now.Add(time.Hour)))
+	}},
+	{"a recipient that was rejected stays on the list for as long as somebody wants it to", func(c *Case) {
+		now := c.now()
+		for n, already := range []time.Duration{0, time.Minute, 2 * time.Hour} {
+			name := "somebody-" + strconv.Itoa(n) + "@cardea.test"
+			c.send(name, now)
+			end := now.Add(already)
+			entry := store.Suppression{ID: uuid.New(), Via: identity.Email, Address: name, Reason: "manual", CreatedAt: now}
+			if already > 0 { // otherwise for ever
+				entry.ExpiresAt = &end
+			}
+			c.ok(c.Suppress(c.Context(), []store.Suppression{entry}))
+			claimed, err := c.DB.System().ClaimMessages(c.Context(), "h", now, now.Add(time.Minute), 1)
+			c.ok(err)
+			lease := store.MessageLease{Tenant: claimed[0].Tenant, ID: claimed[0].ID, Holder: "h", Attempt: 1}
+			c.ok(c.DB.System().FinishMessage(c.Context(), lease, store.MessageOutcome{Status: store.MessageAbandoned, Error: "no such mailbox", Now: now, SuppressUntil: now.Add(time.Hour)}))
+			list, err := c.Suppressions(c.Context(), store.SuppressionFilter{Now: now, Address: name, Limit: 10})
+			c.ok(err)
+			same(c, "entries of "+name, 1, len(list))
+			same(c, "which one of "+name, entry.ID, list[0].ID)
+			same(c, "why "+name, []string{"manual", "rejected", "manual"}[n], list[0].Reason)
+		}
 	}},
 }

@@ -74,7 +74,7 @@ func New(t testing.TB, o Options) *Server {
 	s := &Server{t: t, PublicURL: "http://" + public.Listener.Addr().String(), AdminURL: "http://" + admin.Listener.Addr().String()}
 	dir := t.TempDir()
 	if o.DSN == "" {
-		o.DSN = "sqlite://" + filepath.ToSlash(filepath.Join(dir, "cardea.db")) + "?_fk=true"
+		o.DSN = "sqlite://" + filepath.ToSlash(furnished(t, dir)) + "?_fk=true"
 	}
 	base := write(t, dir, "base.yml", s.config(o))
 	files := []string{base}

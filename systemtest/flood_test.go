@@ -18,7 +18,7 @@ import (
 // The whole flood takes minutes, so it has to be asked for:
 //
 //	go test ./systemtest -run TestAFloodOfGuesses -flood -v -timeout 30m
-var wholeFlood = flag.Bool("flood", false, "send 20,000 wrong passwords from 500 addresses to 200 accounts, in place of a tenth of that")
+var wholeFlood = flag.Bool("flood", false, "send at least 20,000 wrong passwords from 500 addresses to 200 accounts, in place of a tenth of that")
 
 const (
 	floodBudget  = 20 // guesses at an account that are looked at: cardea.throttle.account.stop
@@ -105,8 +105,8 @@ func TestAFloodOfGuessesStaysWithinTheBudgetOfEveryAccount(t *testing.T) {
 		t.Errorf("the server looked at %d wrong guesses, and told of %d", counted, wrong)
 	}
 	t.Logf("%d guesses from %d addresses at %d accounts: at most %d looked at of one, %d refused", guesses, addresses, accounts, most, refused.Load())
-	t.Logf("somebody else, calm:  %v", calm)
-	t.Logf("somebody else, flood: %v", flooded)
+	t.Logf("somebody else, calm:  %+v", calm)
+	t.Logf("somebody else, flood: %+v", flooded)
 	t.Logf("resident memory: %d MB before, %d MB after", before>>20, s.resident(t)>>20)
 }
 

@@ -170,7 +170,7 @@ type keyed struct {
 
 func (k *keyed) flags(c *cobra.Command) {
 	k.database.flags(c, true)
-	c.Flags().StringSliceVar(&k.keys, "public-key", nil, "a public key, as `cardea audit keys` shows it, to check with instead of the configuration's; may be repeated")
+	c.Flags().StringSliceVar(&k.keys, "public-key", nil, "a public `key`, as cardea audit keys shows it, to check with instead of the configuration's; may be repeated")
 }
 
 // find gives the keys that check.

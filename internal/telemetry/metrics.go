@@ -67,7 +67,7 @@ func NewMetrics() *Metrics {
 		}),
 	}
 	m.guesses = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cardea_guesses_total", Help: "Guesses at secrets, by what they were counted for and outcome: right, wrong, refused (not looked at) or stopped (the last that was looked at).",
+		Name: "cardea_guesses_total", Help: "Guesses at secrets, by what they were counted for and outcome: right, wrong, refused (not looked at), barred (for want of a proof of work), stopped (the last that was looked at) or lapsed (took too long).",
 	}, []string{"scope", "outcome"})
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.requests, m.seconds, m.queued, m.withheld, m.attempts, m.delivery, m.errands, m.lost, m.guesses, m.unusual.signals, m.unusual.responses)

@@ -109,6 +109,16 @@ func padded[T any](values []T, arg func(T) any) (placeholders string, args []any
 	return list(n), args
 }
 
+// window ends a SELECT of some rows of many. An OFFSET stands there only where rows are
+// skipped: PostgreSQL believes of one it does not know that it skips a tenth of them, so a
+// plan for every value seems dear to it, and it would plan the statement each time.
+func window(limit, offset int) (end string, args []any) {
+	if offset == 0 {
+		return " LIMIT ?", []any{int64(limit)}
+	}
+	return " LIMIT ? OFFSET ?", []any{int64(limit), int64(offset)}
+}
+
 // most is how many rows one INSERT takes.
 const most = 32
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -37,19 +38,17 @@ func (t *Tenant) IdentityByIdentifiers(ctx context.Context, types []identity.Cre
 	if len(types) == 0 || len(identifiers) == 0 {
 		return nil, problem.ErrNotFound
 	}
-	typeList, args := padded(types, func(t identity.CredentialType) any { return string(t) })
-	valueList, values := padded(identifiers, func(s string) any { return s })
-	// The first identifier has the smallest rank; unlisted ones cannot match.
-	rank := "CASE k.identifier"
-	args = append(append([]any{t.id}, args...), values...)
-	for i, v := range values {
-		rank += " WHEN ? THEN " + strconv.Itoa(i)
-		args = append(args, v)
+	var branches []string
+	var args []any
+	for turn, v := range identifiers { // the first identifier has the first turn
+		for _, ct := range types {
+			branches = append(branches, "SELECT identity_id, "+strconv.Itoa(turn)+" AS turn FROM credential_identifiers WHERE tenant = ? AND type = ? AND identifier = ?")
+			args = append(args, t.id, string(ct), v)
+		}
 	}
-	rank += " END"
 	args = append(args, t.id)
-	return readIdentity(t.db, t.read(ctx), "i.id = (SELECT k.identity_id FROM credential_identifiers k WHERE k.tenant = ?"+
-		" AND k.type IN ("+typeList+") AND k.identifier IN ("+valueList+") ORDER BY "+rank+" LIMIT 1) AND i.tenant = ?", args...)
+	return readIdentity(t.db, t.read(ctx), "i.id = (SELECT k.identity_id FROM ("+strings.Join(branches, " UNION ALL ")+
+		") k ORDER BY k.turn LIMIT 1) AND i.tenant = ?", args...)
 }
 
 // IdentityByVerifiableAddress reads the identity that has an address to verify,

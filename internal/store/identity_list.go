@@ -52,8 +52,9 @@ func (t *Tenant) Identities(ctx context.Context, f IdentityFilter) ([]*identity.
 	}
 	where, args := f.where(t.id)
 	var list []*identity.Identity
-	args = append(args, int64(f.Limit), int64(f.Offset))
-	err := t.read(ctx).query(query+where+" ORDER BY i.id LIMIT ? OFFSET ?", args, func(rows *sql.Rows) error {
+	page, bounds := window(f.Limit, f.Offset)
+	args = append(args, bounds...)
+	err := t.read(ctx).query(query+where+" ORDER BY i.id"+page, args, func(rows *sql.Rows) error {
 		var i identity.Identity
 		var kids identityChildren
 		if err := rows.Scan(append(identityDest(&i), kids.dest(f.Credentials)...)...); err != nil {
@@ -138,25 +139,24 @@ func (f *IdentityFilter) columns() (where string, args []any) {
 }
 
 // matching selects the ids of identities by identifier. Every branch walks the
-// primary key of the identifiers.
+// primary key of the identifiers from its first column to its last: each type and each
+// value has one of its own, because of a list PostgreSQL may take the key's other columns
+// and look at all that is between them.
 func matching(tenant int64, matches []IdentifierMatch) (string, []any) {
+	const head = "SELECT identity_id FROM credential_identifiers WHERE tenant = ? AND type = ? AND identifier "
 	var branches []string
 	var args []any
 	for _, m := range matches {
-		if len(m.Types) == 0 || len(m.Values) == 0 {
-			continue
-		}
-		types, typeArgs := padded(distinct(m.Types), func(t identity.CredentialType) any { return string(t) })
-		head := "SELECT identity_id FROM credential_identifiers WHERE tenant = ? AND type IN (" + types + ") AND "
-		if !m.Prefix {
-			values, valueArgs := padded(distinct(m.Values), func(s string) any { return s })
-			branches = append(branches, head+"identifier IN ("+values+")")
-			args = append(append(append(args, tenant), typeArgs...), valueArgs...)
-			continue
-		}
-		for _, v := range m.Values {
-			branches = append(branches, head+"identifier >= ? AND identifier < ?")
-			args = append(append(append(args, tenant), typeArgs...), v, v+beyond)
+		for _, t := range distinct(m.Types) {
+			for _, v := range distinct(m.Values) {
+				args = append(args, tenant, string(t), v)
+				if !m.Prefix {
+					branches = append(branches, head+"= ?")
+					continue
+				}
+				branches = append(branches, head+">= ? AND identifier < ?")
+				args = append(args, v+beyond)
+			}
 		}
 	}
 	if branches == nil {

@@ -50,9 +50,10 @@ func (t *Tenant) Sessions(ctx context.Context, f SessionFilter) ([]*session.Sess
 		WithIdentity: t.db.texts.sessionWithIdentity, WithAddresses: t.db.texts.sessionWhole,
 	}[f.Expand]
 	where, args := f.where(t.id)
-	args = append(args, int64(f.Limit), int64(f.Offset))
+	page, bounds := window(f.Limit, f.Offset)
+	args = append(args, bounds...)
 	var list []*session.Session
-	err := t.read(ctx).query(head+where+" ORDER BY s.created_at DESC, s.id LIMIT ? OFFSET ?", args, func(rows *sql.Rows) error {
+	err := t.read(ctx).query(head+where+" ORDER BY s.created_at DESC, s.id"+page, args, func(rows *sql.Rows) error {
 		r := newSessionRow(f.Expand >= WithDevices, f.Expand >= WithIdentity, f.Expand >= WithAddresses)
 		if err := rows.Scan(r.dest...); err != nil {
 			return err

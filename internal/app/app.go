@@ -93,6 +93,7 @@ type App struct {
 	tracer   *trace.Tracer   // nil when nobody traces
 	spans    *trace.Exporter // nil when nobody traces
 
+	drain   func()      // lets requests go that only wait
 	leaving atomic.Bool // the process ends: others should not be sent here any more
 }
 
@@ -175,6 +176,8 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Steps: a.steps(hashing, asks, a.hooks, webauthn.Method{Integrity: web.Integrity(script)}, federation, o),
 		Floor: failureFloor, Watch: a.watchGuesses(metrics), Failures: a.auditing.failures, Odds: a.watchOdds(metrics), Robots: captcha.Asker{Client: client},
 	})
+	a.drain = engine.Drain
+	metrics.WatchRefusals(func() telemetry.Refusals { return telemetry.Refusals(engine.Refusals()) })
 	templates := &tokenizers{load: a.load, pool: a.jsonnet, clock: o.Clock, log: o.Log}
 	a.wire = httpapi.New(httpapi.Options{
 		Engine: engine, Sessions: rows, Known: a.feed.Known, Feed: a.feed, Uses: &a.uses, Errors: rows, Identities: rows, AdminSessions: rows, Organizations: rows, Importer: importer{hashing},

@@ -96,6 +96,7 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 		err = nil
 	}
 	a.leaving.Store(true)
+	a.drain()
 	stop()
 	err = errors.Join(err, shutdown(servers))
 	background.Wait()

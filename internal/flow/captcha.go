@@ -118,12 +118,14 @@ func (r *run) count() {
 	}
 }
 
-// barOr bars whoever has not shown to be no robot, and forwards other errors.
+// barOr bars whoever has not shown to be no robot, and forwards other errors. Nothing was
+// looked at, so it may take its time.
 func (r *run) barOr(ctx context.Context, level int, err error) *Answer {
 	for _, why := range []error{
 		captcha.ErrMissing, captcha.ErrWrong, captcha.ErrForeign, captcha.ErrExpired, captcha.ErrTooEasy, captcha.ErrUsed, captcha.ErrUnreachable,
 	} {
 		if errors.Is(err, why) {
+			r.tarpit.Wait(ctx)
 			return r.bar(ctx, level, err)
 		}
 	}

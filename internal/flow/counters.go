@@ -133,7 +133,7 @@ func (r *run) refuse(ctx context.Context, why *gate.Refused) *Answer {
 	if r.navigates() {
 		return r.reject(ctx, Deny(ui.New(ui.TooManyAttempts, ui.Moment("retry_at", why.Until)...)))
 	}
-	seconds := max(1, int(math.Ceil(why.Until.Sub(r.now).Seconds())))
+	seconds := max(1, int(math.Ceil(why.Until.Sub(r.clock.Now()).Seconds())))
 	return r.forward(ctx, problem.New(429, "There were too many wrong attempts. Please try again later.").
 		Named(problem.TooManyAttempts).After(time.Duration(seconds)*time.Second))
 }

@@ -37,6 +37,7 @@ type Engine struct {
 	floor     time.Duration
 	desk      *gate.Desk
 	flood     *gate.Flood
+	tarpit    *gate.Tarpit
 	watch     Watch
 	robots    Robots
 	meter     *gate.Meter
@@ -76,10 +77,18 @@ const (
 	floodEvery = 100 * time.Millisecond
 )
 
+// What is not looked at leaves the process at this pace.
+const (
+	refusalBurst   = 100
+	refusalEvery   = 20 * time.Millisecond
+	refusalLongest = 5 * time.Second
+	refusalsHeld   = 1000
+)
+
 // New builds an engine.
 func New(o Options) *Engine {
 	e := &Engine{store: o.Store, clock: o.Clock, rand: o.Rand, catalogue: o.Catalogue, composer: o.Composer, hooks: o.Hooks, events: o.Events, oauth2: o.OAuth2, places: o.Places, kinds: kinds(), steps: map[Kind][]*Step{}, floor: o.Floor,
-		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter(), failures: o.Failures, odds: o.Odds}
+		desk: gate.NewDesk(o.Store, o.Clock), flood: gate.NewFlood(floodBurst, floodEvery), tarpit: gate.NewTarpit(gate.Pace{Burst: refusalBurst, Every: refusalEvery, Longest: refusalLongest, Most: refusalsHeld}, o.Clock), watch: o.Watch, robots: o.Robots, meter: gate.NewMeter(), failures: o.Failures, odds: o.Odds}
 	if e.watch == nil {
 		e.watch = func(string, gate.Scope) {}
 	}
@@ -91,6 +100,12 @@ func New(o Options) *Engine {
 	}
 	return e
 }
+
+// Drain lets everybody go who waits to be refused: the process ends.
+func (e *Engine) Drain() { e.tarpit.Drain() }
+
+// Refusals is the work of the tarpit in which submissions wait that are not looked at.
+func (e *Engine) Refusals() gate.TarpitStats { return e.tarpit.Stats() }
 
 // run is one request on its way through the pipeline.
 type run struct {

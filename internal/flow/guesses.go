@@ -64,6 +64,9 @@ func (r *run) guess(ctx context.Context, x *Exec, step *Step, tree map[string]an
 		return result, nil, err
 	}
 	taken, refused, barred, err := r.takeBehind(ctx, g, counters)
+	if refused != nil {
+		r.tarpit.Wait(ctx)
+	}
 	switch {
 	case err != nil, barred != nil:
 		return nil, barred, err

@@ -38,6 +38,20 @@ func (m *Metrics) WatchCache(read func() Cache) {
 	m.gauge("cardea_session_cache_capacity", "Sessions that the cache takes.", nil, func() float64 { return float64(read().Capacity) })
 }
 
+// Refusals is the work of the tarpit in which submissions wait that are not looked at.
+type Refusals struct {
+	Waiting         int
+	Waited, Skipped uint64
+}
+
+// WatchRefusals shows how many submissions wait to be refused.
+func (m *Metrics) WatchRefusals(read func() Refusals) {
+	const name, help = "cardea_refusals_held_total", "Refused submissions that were to wait because there were too many, by result: waited, skipped (too many waited already)."
+	m.counter(name, help, map[string]string{"result": "waited"}, func() uint64 { return read().Waited })
+	m.counter(name, help, map[string]string{"result": "skipped"}, func() uint64 { return read().Skipped })
+	m.gauge("cardea_refusals_waiting", "Submissions that wait to be refused.", nil, func() float64 { return float64(read().Waiting) })
+}
+
 // Sessions are those that began and ended in this process.
 type Sessions struct {
 	Issued uint64

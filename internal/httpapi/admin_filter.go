@@ -98,7 +98,7 @@ func (set *compiled) traitMatches(q url.Values, schemaID string) (all []identity
 	if len(all) > maxTraitFilters {
 		return nil, problem.BadRequest("At most %d conditions on traits can be given at once.", maxTraitFilters)
 	}
-	slices.SortFunc(all, func(a, b identity.SearchMatch) int {
+	slices.SortStableFunc(all, func(a, b identity.SearchMatch) int {
 		return strings.Compare(strconv.Itoa(int(a.How))+a.Name+"\x00"+a.Text, strconv.Itoa(int(b.How))+b.Name+"\x00"+b.Text)
 	})
 	return all, nil

@@ -45,7 +45,7 @@ func appendCredentials(b []byte, vault identity.Vault, i *identity.Identity, v i
 		}
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b identity.Credential) int { return strings.Compare(string(a.Type), string(b.Type)) })
+	slices.SortStableFunc(all, func(a, b identity.Credential) int { return strings.Compare(string(a.Type), string(b.Type)) })
 	o := open(b)
 	for _, c := range all {
 		o.key(string(c.Type))

@@ -186,7 +186,7 @@ func codeConfig(list []Address) json.RawMessage {
 
 // SortAddresses orders by value, then channel, and drops repetitions.
 func SortAddresses(list []Address) []Address {
-	slices.SortFunc(list, func(a, b Address) int {
+	slices.SortStableFunc(list, func(a, b Address) int {
 		return cmp.Or(cmp.Compare(a.Value, b.Value), cmp.Compare(a.Via, b.Via))
 	})
 	return slices.Compact(list)

@@ -94,7 +94,7 @@ func (o Organization) Settled() (*Organization, error) {
 		}
 		o.Domains[n].Name = name
 	}
-	slices.SortFunc(o.Domains, func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(o.Domains, func(a, b Domain) int { return strings.Compare(a.Name, b.Name) })
 	for n := range o.Domains[min(1, len(o.Domains)):] {
 		if o.Domains[n].Name == o.Domains[n+1].Name {
 			return nil, problem.BadRequest("The domain %q is there twice.", o.Domains[n].Name)

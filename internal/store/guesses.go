@@ -42,7 +42,7 @@ var errRefused = errors.New("a counter refuses the guess")
 func (t *Tenant) TakeGuesses(ctx context.Context, counters []gate.Counter, now time.Time) ([]gate.State, error) {
 	now = now.Truncate(time.Microsecond).UTC() // as times are stored
 	sorted := slices.Clone(counters)
-	slices.SortFunc(sorted, func(a, b gate.Counter) int { return slices.Compare(a.Subject[:], b.Subject[:]) })
+	slices.SortStableFunc(sorted, func(a, b gate.Counter) int { return slices.Compare(a.Subject[:], b.Subject[:]) })
 	var states map[gate.Key]gate.State
 	err := t.Tx(ctx, func(x *Tx) (err error) {
 		take := x.takeReturning

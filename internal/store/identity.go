@@ -195,8 +195,8 @@ func (k *identityChildren) join(i *identity.Identity) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(verifiable, byID)
-	slices.SortFunc(recovery, byID)
+	slices.SortStableFunc(verifiable, byID)
+	slices.SortStableFunc(recovery, byID)
 	for _, r := range verifiable {
 		i.VerifiableAddresses = append(i.VerifiableAddresses, identity.VerifiableAddress{
 			ID: r.ID, Value: r.Value, Via: identity.Channel(r.Via), Verified: r.Verified != 0,

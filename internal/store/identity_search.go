@@ -78,7 +78,7 @@ func sameSearch(a, b []identity.SearchValue) bool {
 	order := func(v, w identity.SearchValue) int {
 		return strings.Compare(v.Name+"\x00"+v.Value, w.Name+"\x00"+w.Value)
 	}
-	a, b = slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order)
+	a, b = slices.SortedStableFunc(slices.Values(a), order), slices.SortedStableFunc(slices.Values(b), order)
 	return slices.Equal(a, b)
 }
 

@@ -214,7 +214,7 @@ func creds(i *identity.Identity) []identity.Credential {
 	for _, c := range i.Credentials {
 		list = append(list, c)
 	}
-	slices.SortFunc(list, func(a, b identity.Credential) int { return strings.Compare(string(a.Type), string(b.Type)) })
+	slices.SortStableFunc(list, func(a, b identity.Credential) int { return strings.Compare(string(a.Type), string(b.Type)) })
 	return list
 }
 

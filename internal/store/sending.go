@@ -44,7 +44,7 @@ func (x *Tx) countSend(budgets []gate.Counter, now time.Time) (over gate.Scope, 
 	}
 	now = now.Truncate(time.Microsecond).UTC()
 	sorted := slices.Clone(budgets)
-	slices.SortFunc(sorted, func(a, b gate.Counter) int { return slices.Compare(a.Subject[:], b.Subject[:]) })
+	slices.SortStableFunc(sorted, func(a, b gate.Counter) int { return slices.Compare(a.Subject[:], b.Subject[:]) })
 	rows := map[gate.Key]gate.Row{}
 	in, args := padded(sorted, func(c gate.Counter) any { return c.Subject[:] })
 	err = x.guessRows("SELECT subject, "+guessState+" FROM guesses WHERE tenant = ? AND subject IN ("+in+") ORDER BY subject"+x.db.dialect.lockRow,

@@ -60,7 +60,7 @@ func (t *Tenant) Suppress(ctx context.Context, list []Suppression) error {
 	for _, p := range list {
 		last[key{p.Address, p.Via}] = p
 	}
-	keys := slices.SortedFunc(maps.Keys(last), func(a, b key) int {
+	keys := slices.SortedStableFunc(maps.Keys(last), func(a, b key) int {
 		return cmp.Or(cmp.Compare(a.address, b.address), cmp.Compare(a.via, b.via))
 	})
 	return t.Tx(ctx, func(x *Tx) error {

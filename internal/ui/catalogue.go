@@ -187,7 +187,7 @@ func readBase(dir fs.FS) (*Locale, error) {
 
 // arrange orders the languages by their tags, the fallback first.
 func (c *Catalogue) arrange(base *Locale) {
-	tags := slices.SortedFunc(maps.Keys(c.exact), func(a, b language.Tag) int {
+	tags := slices.SortedStableFunc(maps.Keys(c.exact), func(a, b language.Tag) int {
 		return strings.Compare(a.String(), b.String())
 	})
 	tags = slices.DeleteFunc(tags, func(t language.Tag) bool { return t == base.tag })

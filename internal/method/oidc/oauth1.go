@@ -153,7 +153,7 @@ func hmacSHA1(method, address string, params map[string]string, clientSecret, to
 			all = append(all, [2]string{percent(k), percent(v)})
 		}
 	}
-	slices.SortFunc(all, func(a, b [2]string) int { return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1])) })
+	slices.SortStableFunc(all, func(a, b [2]string) int { return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1])) })
 	var parts []string
 	for _, p := range all {
 		parts = append(parts, p[0]+"="+p[1])

@@ -73,6 +73,7 @@ var onlyFrom = []struct {
 	why    string
 }{
 	{"modernc.org/sqlite", []string{"store"}, "SQL lives in one place"},
+	{"modernc.org/libc", []string{"store"}, "memory that SQLite knows is its neighbour's business only"},
 	{"github.com/jackc/pgx", []string{"store"}, "SQL lives in one place"},
 	{"github.com/go-sql-driver/mysql", []string{"store"}, "SQL lives in one place"},
 	{"github.com/pressly/goose", []string{"store"}, "migrations belong to the tables"},

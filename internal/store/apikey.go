@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -41,7 +40,7 @@ func (t *Tenant) APIKeyByHash(ctx context.Context, hash []byte) (*apikey.Key, er
 
 // APIKeys lists all keys by id.
 func (t *Tenant) APIKeys(ctx context.Context) (list []*apikey.Key, err error) {
-	err = t.read(ctx).query("SELECT "+apiKeyColumns+" FROM api_keys WHERE tenant = ? ORDER BY id", []any{t.id}, func(rows *sql.Rows) error {
+	err = t.read(ctx).query("SELECT "+apiKeyColumns+" FROM api_keys WHERE tenant = ? ORDER BY id", []any{t.id}, func(rows row) error {
 		var k apikey.Key
 		var scopes string
 		if err := rows.Scan(apiKeyDest(&k, &scopes)...); err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"time"
 
@@ -189,7 +188,7 @@ func (x *Tx) noteManyEnded(details []byte, where string, args []any) error {
 		times int64
 	}
 	var all []owner
-	err := x.c.query("SELECT identity_id, COUNT(*) FROM sessions WHERE "+where+" GROUP BY identity_id ORDER BY identity_id", args, func(rows *sql.Rows) error {
+	err := x.c.query("SELECT identity_id, COUNT(*) FROM sessions WHERE "+where+" GROUP BY identity_id ORDER BY identity_id", args, func(rows row) error {
 		var o owner
 		err := rows.Scan(&o.id, &o.times)
 		all = append(all, o)

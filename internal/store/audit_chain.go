@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 	"cardea/internal/audit"
 )
 
-func scanEntry(rows *sql.Rows, before ...any) (e audit.Entry, err error) {
+func scanEntry(rows row, before ...any) (e audit.Entry, err error) {
 	var who, session *uuid.UUID
 	var details []byte
 	err = rows.Scan(append(before, &e.ID, timeAt{&e.At}, (*string)(&e.Action), (*string)(&e.Outcome), &e.Actor, idOrNil{&who}, idOrNil{&session},
@@ -28,7 +27,7 @@ func scanEntry(rows *sql.Rows, before ...any) (e audit.Entry, err error) {
 	return e, err
 }
 
-func scanLink(rows *sql.Rows) (l audit.Link, err error) {
+func scanLink(rows row) (l audit.Link, err error) {
 	l.Entry, err = scanEntry(rows, &l.Seq, &l.Hash)
 	return l, err
 }
@@ -44,7 +43,7 @@ func (s *System) Heads(ctx context.Context) ([]int64, error) {
 }
 
 func (s *System) tenants(ctx context.Context, query string) (all []int64, err error) {
-	err = s.db.reads.on(ctx).query(query, nil, func(rows *sql.Rows) error {
+	err = s.db.reads.on(ctx).query(query, nil, func(rows row) error {
 		var t int64
 		err := rows.Scan(&t)
 		all = append(all, t)
@@ -56,7 +55,7 @@ func (s *System) tenants(ctx context.Context, query string) (all []int64, err er
 // Waiting implements audit.Chains.
 func (s *System) Waiting(ctx context.Context, tenant int64, limit int) (all []audit.Entry, err error) {
 	err = s.db.reads.on(ctx).query("SELECT "+auditColumns+" FROM audit_tail WHERE tenant = ? ORDER BY id LIMIT ?", []any{tenant, int64(limit)},
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			e, err := scanEntry(rows)
 			all = append(all, e)
 			return err
@@ -72,7 +71,7 @@ func (s *System) Head(ctx context.Context, tenant int64) (audit.Head, error) {
 func readHead(c conn, tenant int64) (audit.Head, error) {
 	h := audit.NewHead(tenant)
 	err := c.query("SELECT seq, hash, anchor, anchor_hash, sealed_at, key_name, signature FROM audit_heads WHERE tenant = ?", []any{tenant},
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			return rows.Scan(&h.Seq, &h.Hash, &h.Anchor, &h.AnchorHash, timeAt{&h.SealedAt}, &h.Key, &h.Signature)
 		})
 	return h, err
@@ -105,7 +104,7 @@ func (s *System) Extend(ctx context.Context, from, to audit.Head, links []audit.
 func (s *System) CutAt(ctx context.Context, h audit.Head, before time.Time, limit int) (at int64, hash []byte, err error) {
 	whole := true // so far
 	err = s.db.reads.on(ctx).query("SELECT seq, hash, at FROM audit_log WHERE tenant = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
-		[]any{h.Tenant, h.Anchor, h.Seq, int64(limit)}, func(rows *sql.Rows) error {
+		[]any{h.Tenant, h.Anchor, h.Seq, int64(limit)}, func(rows row) error {
 			var seq int64
 			var raw []byte
 			var when time.Time

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -70,7 +69,7 @@ func (t *Tenant) AuditLog(ctx context.Context, f AuditFilter) ([]audit.Link, err
 	var all []audit.Link
 	// Those that wait come first: what gets its place in between is then seen twice, and
 	// not never.
-	err := t.read(ctx).query("SELECT "+auditColumns+" FROM audit_tail WHERE "+where+" ORDER BY id DESC LIMIT ?", args, func(rows *sql.Rows) error {
+	err := t.read(ctx).query("SELECT "+auditColumns+" FROM audit_tail WHERE "+where+" ORDER BY id DESC LIMIT ?", args, func(rows row) error {
 		e, err := scanEntry(rows)
 		all = append(all, audit.Link{Entry: e})
 		return err
@@ -78,7 +77,7 @@ func (t *Tenant) AuditLog(ctx context.Context, f AuditFilter) ([]audit.Link, err
 	if err != nil {
 		return nil, err
 	}
-	err = t.read(ctx).query("SELECT seq, hash, "+auditColumns+" FROM audit_log WHERE "+where+" ORDER BY id DESC LIMIT ?", args, func(rows *sql.Rows) error {
+	err = t.read(ctx).query("SELECT seq, hash, "+auditColumns+" FROM audit_log WHERE "+where+" ORDER BY id DESC LIMIT ?", args, func(rows row) error {
 		l, err := scanLink(rows)
 		all = append(all, l)
 		return err
@@ -101,7 +100,7 @@ func (t *Tenant) AuditHead(ctx context.Context) (audit.Head, error) {
 // AuditLinks reads the chain behind a place, in order.
 func (t *Tenant) AuditLinks(ctx context.Context, after int64, limit int) (all []audit.Link, err error) {
 	err = t.read(ctx).query("SELECT seq, hash, "+auditColumns+" FROM audit_log WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?",
-		[]any{t.id, after, int64(limit)}, func(rows *sql.Rows) error {
+		[]any{t.id, after, int64(limit)}, func(rows row) error {
 			l, err := scanLink(rows)
 			all = append(all, l)
 			return err
@@ -111,7 +110,7 @@ func (t *Tenant) AuditLinks(ctx context.Context, after int64, limit int) (all []
 
 // AuditTail counts the rows that wait for a place, and tells the time of the oldest.
 func (t *Tenant) AuditTail(ctx context.Context) (n int64, oldest time.Time, err error) {
-	err = t.read(ctx).query("SELECT COUNT(*), COALESCE(MIN(at), 0) FROM audit_tail WHERE tenant = ?", []any{t.id}, func(rows *sql.Rows) error {
+	err = t.read(ctx).query("SELECT COUNT(*), COALESCE(MIN(at), 0) FROM audit_tail WHERE tenant = ?", []any{t.id}, func(rows row) error {
 		return rows.Scan(&n, timeAt{&oldest})
 	})
 	return n, oldest, err

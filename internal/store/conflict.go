@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"github.com/google/uuid"
 
 	"cardea/internal/identity"
@@ -57,7 +55,7 @@ func (x *Tx) taken(head, middle string, wanted []pair, self uuid.UUID) (pair, er
 	values, valueArgs := padded(wanted, func(p pair) any { return p.value })
 	args = append(append(args, valueArgs...), x.tenant, idBytes(self))
 	owned := map[pair]bool{}
-	err := x.c.query(head+kinds+middle+values+") AND tenant = ? AND identity_id <> ?", args, func(rows *sql.Rows) error {
+	err := x.c.query(head+kinds+middle+values+") AND tenant = ? AND identity_id <> ?", args, func(rows row) error {
 		var p pair
 		err := rows.Scan(&p.kind, &p.value)
 		owned[p] = true

@@ -53,11 +53,6 @@ type dialect struct {
 	some func(table, key, condition string) string
 	// returning: an UPDATE can tell the rows that it changed.
 	returning bool
-	// unwaited: statements take microseconds and are not worth a watchdog for the
-	// caller's context.
-	unwaited bool
-	// prepares: statements are kept prepared here; elsewhere the driver sees to it.
-	prepares bool
 
 	// begin begins a transaction; nil for a database without a server.
 	begin func(ctx context.Context, db *sql.DB, stats *counters) (transaction, error)

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"cardea/internal/store/sqliteread"
 )
 
 // source is a DSN, understood.
@@ -93,7 +95,7 @@ func newSource(d *dialect, path string, temporary bool, params url.Values) (sour
 			{"journal_mode", "WAL"},
 			{"synchronous", "FULL"},
 			{"foreign_keys", "ON"},
-			{"cache_size", "-16000"},
+			{"cache_size", cachePages},
 			{"temp_store", "MEMORY"},
 			{"journal_size_limit", "67108864"},
 		},
@@ -218,8 +220,8 @@ func (s *source) warn(what, why string) {
 	s.warnings = append(s.warnings, "dsn: "+what+" "+why+" and is ignored")
 }
 
-// sqliteDSN is the address in the driver's own form.
-func (s *source) sqliteDSN(writes bool) string {
+// sqliteDSN is the address of the connection that writes, in the driver's own form.
+func (s *source) sqliteDSN() string {
 	q := url.Values{}
 	for k, v := range s.uri {
 		q[k] = v
@@ -227,11 +229,33 @@ func (s *source) sqliteDSN(writes bool) string {
 	for _, p := range s.pragmas {
 		q.Add("_pragma", p.name+"("+p.value+")")
 	}
-	if !writes {
-		q.Set("_query_only", "on")
-	}
+	return s.sqliteURI(q)
+}
+
+func (s *source) sqliteURI(q url.Values) string {
 	return "file:" + (&url.URL{Path: s.path}).EscapedPath() + "?" + q.Encode()
 }
+
+// sqliteReads are the connections that read.
+func (s *source) sqliteReads() sqliteread.Options {
+	o := sqliteread.Options{Name: s.sqliteURI(s.uri), Size: s.maxConns}
+	for _, p := range s.pragmas {
+		if p.name == "cache_size" && p.value == cachePages {
+			p.value = readerCachePages
+		}
+		o.Setup = append(o.Setup, "PRAGMA "+p.name+"("+p.value+")")
+	}
+	o.Setup = append(o.Setup, "PRAGMA query_only(ON)")
+	return o
+}
+
+// What connections remember of the database unless the DSN says otherwise, in negative
+// kibibytes: every reader has a memory of its own, and the pages that it forgets are in
+// that of the system.
+const (
+	cachePages       = "-16000"
+	readerCachePages = "-6000"
+)
 
 // materialise makes the private folder of a temporary database, or the file of any
 // other: nobody but its owner may read it, and SQLite gives its companions the same

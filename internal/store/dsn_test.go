@@ -98,7 +98,7 @@ func TestTheParametersOfThePoolDoNotReachTheServer(t *testing.T) {
 		if err := db.Ping(t.Context()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if got := db.reads.db.Stats().MaxOpenConnections; got != 3 {
+		if got := db.reads.work().MaxOpenConnections; got != 3 {
 			t.Errorf("%s: %d connections are allowed", name, got)
 		}
 	}

@@ -74,9 +74,12 @@ func (s timeAt) Scan(src any) error {
 	if !ok {
 		return fmt.Errorf("a time is stored as %T", src)
 	}
-	*s.t = time.UnixMicro(n).UTC()
+	s.ScanInteger(n)
 	return nil
 }
+
+// ScanInteger is Scan for a row that knows it holds an integer.
+func (s timeAt) ScanInteger(n int64) { *s.t = time.UnixMicro(n).UTC() }
 
 type timeOrNil struct{ t **time.Time }
 
@@ -127,10 +130,16 @@ func (s jsonAt) Scan(src any) error {
 	case string:
 		*s.raw = json.RawMessage(v)
 	case []byte:
-		*s.raw = append(json.RawMessage{}, v...)
+		return s.ScanText(v)
 	default:
 		return fmt.Errorf("JSON is stored as %T", src)
 	}
+	return nil
+}
+
+// ScanText is Scan for a row that shows its own memory.
+func (s jsonAt) ScanText(raw []byte) error {
+	*s.raw = append(json.RawMessage{}, raw...)
 	return nil
 }
 

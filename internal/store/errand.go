@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -68,7 +67,7 @@ func (l lane) args(before ...any) []any {
 
 const errandColumns = "tenant, id, event, kind, target, type, subject, status, attempts, sealed, error, created_at, updated_at"
 
-func scanErrand(rows *sql.Rows) (e Errand, err error) {
+func scanErrand(rows row) (e Errand, err error) {
 	err = rows.Scan(&e.Tenant, &e.ID, &e.Event, (*string)(&e.Kind), &e.Target, &e.Type, &e.Subject, &e.Status, &e.Attempts, &e.Sealed,
 		textOrEmpty{&e.Error}, timeAt{&e.CreatedAt}, timeAt{&e.UpdatedAt})
 	return e, err
@@ -142,7 +141,7 @@ func (s *System) dueLanes(c conn, now time.Time, limit int, except []string) (la
 		where, args = where+" AND target NOT IN ("+names+")", append(args, values...)
 	}
 	err = c.query("SELECT tenant, target, subject FROM errand_lanes WHERE "+where+" ORDER BY next_at LIMIT ?"+s.db.dialect.lockFree,
-		append(args, int64(limit)), func(rows *sql.Rows) error {
+		append(args, int64(limit)), func(rows row) error {
 			var l lane
 			err := rows.Scan(&l.tenant, &l.target, &l.subject)
 			lanes = append(lanes, l)
@@ -164,7 +163,7 @@ func (s *System) claimLane(c conn, l lane, holder string, now, until time.Time) 
 	}
 	found := false
 	err = c.query("SELECT "+errandColumns+" FROM errands WHERE "+ofLane+" AND status = ? ORDER BY seq LIMIT 1",
-		append(l.args(), ErrandWaiting), func(rows *sql.Rows) (err error) {
+		append(l.args(), ErrandWaiting), func(rows row) (err error) {
 			found = true
 			claim.Errand, err = scanErrand(rows)
 			return err
@@ -262,7 +261,7 @@ func (s *System) SweepErrands(ctx context.Context, before time.Time, batch int) 
 
 // CountErrands counts the errands that wait and those that were given up.
 func (s *System) CountErrands(ctx context.Context) (waiting, dead int, err error) {
-	err = s.db.reads.on(ctx).query("SELECT status, COUNT(*) FROM errands GROUP BY status", nil, func(rows *sql.Rows) error {
+	err = s.db.reads.on(ctx).query("SELECT status, COUNT(*) FROM errands GROUP BY status", nil, func(rows row) error {
 		var status string
 		var n int
 		err := rows.Scan(&status, &n)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -47,7 +46,7 @@ func (t *Tenant) Errands(ctx context.Context, f ErrandFilter) (list []Errand, er
 	}
 	where, args := f.where(t.id)
 	err = t.read(ctx).query("SELECT "+errandColumns+" FROM errands WHERE "+where+" ORDER BY created_at DESC, id LIMIT ?", append(args, int64(f.Limit)),
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			e, err := scanErrand(rows)
 			list = append(list, e)
 			return err
@@ -58,7 +57,7 @@ func (t *Tenant) Errands(ctx context.Context, f ErrandFilter) (list []Errand, er
 // Errand reads one. ErrNotFound when it was delivered or never was.
 func (t *Tenant) Errand(ctx context.Context, id uuid.UUID) (e Errand, err error) {
 	found := false
-	err = t.read(ctx).query("SELECT "+errandColumns+" FROM errands WHERE tenant = ? AND id = ?", []any{t.id, idBytes(id)}, func(rows *sql.Rows) (err error) {
+	err = t.read(ctx).query("SELECT "+errandColumns+" FROM errands WHERE tenant = ? AND id = ?", []any{t.id, idBytes(id)}, func(rows row) (err error) {
 		found = true
 		e, err = scanErrand(rows)
 		return err
@@ -102,7 +101,7 @@ func (t *Tenant) ReplayErrands(ctx context.Context, f ErrandFilter, now time.Tim
 		var all []dead
 		where, args := f.where(x.tenant)
 		// Those of one lane go back in the order that they had there.
-		err := x.c.query("SELECT id, target, subject FROM errands WHERE "+where+" ORDER BY created_at, seq LIMIT ?", append(args, int64(f.Limit)), func(rows *sql.Rows) error {
+		err := x.c.query("SELECT id, target, subject FROM errands WHERE "+where+" ORDER BY created_at, seq LIMIT ?", append(args, int64(f.Limit)), func(rows row) error {
 			d := dead{lane: lane{tenant: x.tenant}}
 			err := rows.Scan(&d.id, &d.target, &d.subject)
 			all = append(all, d)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-func discard(*sql.Rows) error { return nil }
+func discard(row) error { return nil }
 
 // breakFile makes every open descriptor of a file refuse to be written, until
 // repaired. What it does is the same as a device that fails under the process.

@@ -56,7 +56,7 @@ func (b *bed) ok(err error) {
 // names lists what is stored.
 func (b *bed) names() (names []string) {
 	b.Helper()
-	b.ok(b.db.reads.on(b.Context()).query("SELECT name FROM notes ORDER BY name", nil, func(rows *sql.Rows) error {
+	b.ok(b.db.reads.on(b.Context()).query("SELECT name FROM notes ORDER BY name", nil, func(rows row) error {
 		var n string
 		err := rows.Scan(&n)
 		names = append(names, n)
@@ -135,7 +135,7 @@ func TestALargeWriteHasATransactionOfItsOwn(t *testing.T) {
 	var seen []string
 	large := func(c conn) error {
 		seen = nil
-		b.ok(c.query("SELECT name FROM notes ORDER BY name", nil, func(rows *sql.Rows) error {
+		b.ok(c.query("SELECT name FROM notes ORDER BY name", nil, func(rows row) error {
 			var n string
 			err := rows.Scan(&n)
 			seen = append(seen, n)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"time"
@@ -87,7 +86,7 @@ func microsOrZero(t time.Time) int64 {
 }
 
 // scanGuess reads what guessState names; before are the columns before those.
-func scanGuess(rows *sql.Rows, before ...any) (row gate.Row, err error) {
+func scanGuess(rows row, before ...any) (row gate.Row, err error) {
 	var wait int64
 	err = rows.Scan(append(before, &row.Taken, &row.Held, &wait, timeAt{&row.Counted}, timeAt{&row.Ends}, timeAt{&row.HeldUntil})...)
 	row.Wait = time.Duration(wait) * time.Microsecond
@@ -110,7 +109,7 @@ func (x *Tx) takeReturning(counters []gate.Counter, now time.Time) (map[gate.Key
 
 // guessRows reads subjects and counters.
 func (x *Tx) guessRows(query string, args []any, each func(gate.Key, gate.Row)) error {
-	return x.c.query(query, args, func(rows *sql.Rows) error {
+	return x.c.query(query, args, func(rows row) error {
 		var subject []byte
 		row, err := scanGuess(rows, &subject)
 		if err == nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -54,7 +53,7 @@ func (t *Tenant) Identities(ctx context.Context, f IdentityFilter) ([]*identity.
 	var list []*identity.Identity
 	page, bounds := window(f.Limit, f.Offset)
 	args = append(args, bounds...)
-	err := t.read(ctx).query(query+where+" ORDER BY i.id"+page, args, func(rows *sql.Rows) error {
+	err := t.read(ctx).query(query+where+" ORDER BY i.id"+page, args, func(rows row) error {
 		var i identity.Identity
 		var kids identityChildren
 		if err := rows.Scan(append(identityDest(&i), kids.dest(f.Credentials)...)...); err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -57,7 +56,7 @@ func (x *Tx) updateSearch(i *identity.Identity) error {
 		return err
 	}
 	var before []identity.SearchValue
-	err := x.c.query("SELECT name, value FROM identity_traits WHERE tenant = ? AND identity_id = ?", []any{x.tenant, idBytes(i.ID)}, func(rows *sql.Rows) error {
+	err := x.c.query("SELECT name, value FROM identity_traits WHERE tenant = ? AND identity_id = ?", []any{x.tenant, idBytes(i.ID)}, func(rows row) error {
 		var v identity.SearchValue
 		err := rows.Scan(&v.Name, &v.Value)
 		before = append(before, v)

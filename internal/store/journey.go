@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"cardea/internal/flow"
@@ -17,7 +16,7 @@ import (
 func (x *Tx) ReplaceOneTimes(purpose, subject string, all []flow.OneTime) error {
 	counted := 0
 	err := x.c.query("SELECT COALESCE(MAX(attempts), 0) FROM one_time WHERE tenant = ? AND purpose = ? AND subject = ?",
-		[]any{x.tenant, purpose, subject}, func(rows *sql.Rows) error { return rows.Scan(&counted) })
+		[]any{x.tenant, purpose, subject}, func(rows row) error { return rows.Scan(&counted) })
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"time"
 
@@ -137,7 +136,7 @@ func (x *Tx) consume(purpose, subject string, keys [][]byte, now time.Time) (Con
 func (x *Tx) countReturning(in string, keys []any, where string, whereArgs []any, now time.Time, counted func(won bool, payload []byte, attempts, allowed int)) error {
 	args := append(append(append([]any{}, keys...), micros(now)), whereArgs...)
 	return x.c.query("UPDATE one_time SET attempts = attempts + 1, consumed_at = CASE WHEN key_hash IN ("+in+") THEN CAST(? AS BIGINT) END WHERE "+where+
-		" RETURNING consumed_at IS NOT NULL, payload, attempts, max_attempts", args, func(rows *sql.Rows) error {
+		" RETURNING consumed_at IS NOT NULL, payload, attempts, max_attempts", args, func(rows row) error {
 		var won bool
 		var payload []byte
 		var attempts, allowed int
@@ -152,7 +151,7 @@ func (x *Tx) countReturning(in string, keys []any, where string, whereArgs []any
 // countLocked does the same with the rows locked between reading and counting.
 func (x *Tx) countLocked(in string, keys []any, where string, whereArgs []any, now time.Time, counted func(won bool, payload []byte, attempts, allowed int)) error {
 	args := append(append([]any{}, keys...), whereArgs...)
-	err := x.c.query("SELECT key_hash IN ("+in+"), payload, attempts, max_attempts FROM one_time WHERE "+where+x.db.dialect.lockRow, args, func(rows *sql.Rows) error {
+	err := x.c.query("SELECT key_hash IN ("+in+"), payload, attempts, max_attempts FROM one_time WHERE "+where+x.db.dialect.lockRow, args, func(rows row) error {
 		var won bool
 		var payload []byte
 		var attempts, allowed int

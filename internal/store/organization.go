@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
 	"time"
@@ -37,7 +36,7 @@ func (t *Tenant) OrganizationByDomain(ctx context.Context, domain string) (*org.
 // Organizations lists those whose ids follow after, by id.
 func (t *Tenant) Organizations(ctx context.Context, after uuid.UUID, limit int) (list []*org.Organization, err error) {
 	c := t.read(ctx)
-	err = c.query("SELECT "+organizationColumns+" FROM organizations WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", []any{t.id, idBytes(after), limit}, func(rows *sql.Rows) error {
+	err = c.query("SELECT "+organizationColumns+" FROM organizations WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?", []any{t.id, idBytes(after), limit}, func(rows row) error {
 		var o org.Organization
 		list = append(list, &o)
 		return rows.Scan(organizationDest(&o)...)
@@ -65,7 +64,7 @@ func withDomains(c conn, tenant int64, list ...*org.Organization) error {
 	}
 	ids, args := padded(list, func(o *org.Organization) any { return idBytes(o.ID) })
 	return c.query("SELECT organization_id, name, verified FROM organization_domains WHERE tenant = ? AND organization_id IN ("+ids+") ORDER BY name",
-		append([]any{tenant}, args...), func(rows *sql.Rows) error {
+		append([]any{tenant}, args...), func(rows row) error {
 			var id uuid.UUID
 			var d org.Domain
 			if err := rows.Scan(&id, &d.Name, &d.Verified); err != nil {
@@ -160,7 +159,7 @@ func (t *Tenant) RevokeMembers(ctx context.Context, id uuid.UUID, now time.Time,
 			var over []uuid.UUID
 			err := x.c.query("SELECT s.id, s.methods FROM sessions s JOIN identities i ON i.tenant = s.tenant AND i.id = s.identity_id "+
 				"WHERE i.tenant = ? AND i.organization_id = ? AND s.active = ? AND s.id > ? ORDER BY s.id LIMIT ?",
-				[]any{x.tenant, idBytes(id), flag(true), idBytes(after), sessionsAtATime}, func(rows *sql.Rows) error {
+				[]any{x.tenant, idBytes(id), flag(true), idBytes(after), sessionsAtATime}, func(rows row) error {
 					var raw []byte
 					var methods []session.Method
 					if err := rows.Scan(&last, &raw); err != nil {

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"time"
@@ -60,7 +59,7 @@ type MessageOutcome struct {
 
 const messageColumns = "tenant, id, template, channel, recipient, status, send_count, sealed, created_at, updated_at"
 
-func scanMessage(rows *sql.Rows) (m Message, err error) {
+func scanMessage(rows row) (m Message, err error) {
 	var channel string
 	err = rows.Scan(&m.Tenant, &m.ID, &m.Template, &channel, &m.Recipient, &m.Status, &m.SendCount, &m.Sealed,
 		timeAt{&m.CreatedAt}, timeAt{&m.UpdatedAt})
@@ -125,7 +124,7 @@ func (s *System) due(c conn, status string, now time.Time, limit int) (found []M
 		return nil, nil
 	}
 	err = c.query("SELECT "+messageColumns+" FROM messages WHERE status = ? AND next_at <= ? ORDER BY next_at LIMIT ?"+s.db.dialect.lockFree,
-		[]any{status, micros(now), int64(limit)}, func(rows *sql.Rows) error {
+		[]any{status, micros(now), int64(limit)}, func(rows row) error {
 			m, err := scanMessage(rows)
 			found = append(found, m)
 			return err
@@ -240,7 +239,7 @@ func (t *Tenant) Messages(ctx context.Context, f MessageFilter) (list []Message,
 	}
 	args = append(args, int64(f.Limit))
 	err = t.read(ctx).query("SELECT "+messageColumns+" FROM messages WHERE "+where+" ORDER BY created_at DESC, id LIMIT ?", args,
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			m, err := scanMessage(rows)
 			list = append(list, m)
 			return err
@@ -252,7 +251,7 @@ func (t *Tenant) Messages(ctx context.Context, f MessageFilter) (list []Message,
 func (t *Tenant) Message(ctx context.Context, id uuid.UUID) (m Message, err error) {
 	read, found := t.read(ctx), false
 	err = read.query("SELECT "+messageColumns+" FROM messages WHERE tenant = ? AND id = ?", []any{t.id, idBytes(id)},
-		func(rows *sql.Rows) (err error) {
+		func(rows row) (err error) {
 			found = true
 			m, err = scanMessage(rows)
 			return err
@@ -264,7 +263,7 @@ func (t *Tenant) Message(ctx context.Context, id uuid.UUID) (m Message, err erro
 		return Message{}, problem.ErrNotFound
 	}
 	err = read.query("SELECT id, error, created_at FROM message_dispatches WHERE tenant = ? AND message_id = ?", []any{t.id, idBytes(id)},
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			var d Dispatch
 			err := rows.Scan(&d.ID, textOrEmpty{&d.Error}, timeAt{&d.CreatedAt})
 			m.Dispatches = append(m.Dispatches, d)
@@ -294,7 +293,7 @@ func (t *Tenant) RequeueMessage(ctx context.Context, id uuid.UUID, now time.Time
 // were given up.
 func (s *System) CountMessages(ctx context.Context) (waiting, abandoned int, err error) {
 	err = s.db.reads.on(ctx).query("SELECT status, COUNT(*) FROM messages WHERE status IN (?, ?, ?) GROUP BY status",
-		[]any{MessageQueued, MessageProcessing, MessageAbandoned}, func(rows *sql.Rows) error {
+		[]any{MessageQueued, MessageProcessing, MessageAbandoned}, func(rows row) error {
 			var status string
 			var n int
 			err := rows.Scan(&status, &n)

@@ -47,7 +47,7 @@ func (t *Tenant) Past(ctx context.Context, q flow.PastQuestion) (past risk.Past,
 	if len(parts) == 0 {
 		return past, nil
 	}
-	err = t.read(ctx).query(strings.Join(parts, " UNION ALL "), args, func(rows *sql.Rows) error {
+	err = t.read(ctx).query(strings.Join(parts, " UNION ALL "), args, func(rows row) error {
 		var number int64
 		var source, methods sql.NullString
 		if err := rows.Scan(&number, &source, &methods); err != nil {

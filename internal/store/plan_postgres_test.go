@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,7 +82,7 @@ func TestPostgreSQLPlansWhatIsAskedOftenOnce(t *testing.T) {
 				}
 			}
 			asked := 0
-			err := db.reads.on(t.Context()).query("SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT%'", nil, func(rows *sql.Rows) error {
+			err := db.reads.on(t.Context()).query("SELECT statement, custom_plans, generic_plans FROM pg_prepared_statements WHERE statement LIKE 'SELECT%'", nil, func(rows row) error {
 				var text string
 				var custom, generic int
 				err := rows.Scan(&text, &custom, &generic)

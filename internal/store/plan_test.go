@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"net/netip"
 	"strings"
@@ -70,7 +69,7 @@ func (r *recorder) later(judge judge, query string, args ...any) error {
 	return r.conn.later(judge, query, args...)
 }
 
-func (r *recorder) query(query string, args []any, each func(*sql.Rows) error) error {
+func (r *recorder) query(query string, args []any, each func(row) error) error {
 	r.note(query)
 	return r.conn.query(query, args, each)
 }
@@ -94,7 +93,7 @@ func noScans(t *testing.T, db *DB, texts []string) {
 	explain := func(query string) (plan []string) {
 		err := db.writes.write(t.Context(), func(c conn) error {
 			plan = nil
-			return c.query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?")), func(rows *sql.Rows) error {
+			return c.query("EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?")), func(rows row) error {
 				var a, b, n int
 				var detail string
 				err := rows.Scan(&a, &b, &n, &detail)
@@ -229,9 +228,12 @@ func (w recordingWriter) write(ctx context.Context, fn func(conn) error) error {
 	})
 }
 
-// reads are the statements of the reading methods; the pool remembers them.
+// reads are the statements of the reading methods.
 func reads(t *testing.T, db *DB) (texts []string) {
 	t.Helper()
+	r, pool := &recorder{}, db.reads
+	db.reads = recordedReads{pool, r}
+	defer func() { db.reads = pool }()
 	ctx, tenant, id := t.Context(), db.Tenant(1), uuid.New()
 	yes := true
 	_, _ = tenant.SessionByToken(ctx, []byte("x"))
@@ -299,10 +301,27 @@ func reads(t *testing.T, db *DB) (texts []string) {
 			t.Fatal(err)
 		}
 	}
-	for text := range db.reads.statements {
-		texts = append(texts, text)
-	}
-	return texts
+	return r.texts
+}
+
+// recordedReads notes what runs on the connections that read.
+type recordedReads struct {
+	readPool
+	r *recorder
+}
+
+func (p recordedReads) on(ctx context.Context) conn {
+	return &recordedRead{p.readPool.on(ctx), p.r}
+}
+
+type recordedRead struct {
+	conn
+	r *recorder
+}
+
+func (c *recordedRead) query(query string, args []any, each func(row) error) error {
+	c.r.note(query)
+	return c.conn.query(query, args, each)
 }
 
 // TestOperationsTakeFewStatements holds the line on round trips.

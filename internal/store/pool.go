@@ -5,23 +5,32 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 
 	"cardea/internal/problem"
 )
 
-// maxPrepared bounds the statements kept prepared; texts beyond it are prepared
-// for one use. Only lists of unusual lengths ever get there.
-const maxPrepared = 512
+// readPool is the connections that reads use.
+type readPool interface {
+	// on binds them to a caller's context.
+	on(ctx context.Context) conn
+	// ping says whether the database answers.
+	ping(ctx context.Context) error
+	// work is what the connections have done.
+	work() sql.DBStats
+	close() error
+}
 
-// pool is the connections that reads use, with their prepared statements by text.
+// row is what a query has come to.
+type row interface {
+	// Scan copies the columns into places, as (*sql.Rows).Scan does.
+	Scan(dest ...any) error
+}
+
+// pool is the connections to a database server. Its driver keeps statements prepared.
 type pool struct {
 	db      *sql.DB
 	dialect *dialect
 	stats   *counters
-
-	mu         sync.RWMutex
-	statements map[string]*sql.Stmt
 }
 
 // bound is a text with the database's own placeholders.
@@ -32,70 +41,40 @@ func (d *dialect) bound(query string) string {
 	return d.rebind(query)
 }
 
-func newPool(db *sql.DB, d *dialect, stats *counters) *pool {
-	return &pool{db: db, dialect: d, stats: stats, statements: map[string]*sql.Stmt{}}
-}
+func (p *pool) on(ctx context.Context) conn { return traced(ctx, reader{noWrites{}, ctx, p}) }
 
-// on binds the pool to a caller's context.
-func (p *pool) on(ctx context.Context) conn { return traced(ctx, reader{ctx, p}) }
+func (p *pool) ping(ctx context.Context) error { return p.db.PingContext(ctx) }
+
+func (p *pool) work() sql.DBStats { return p.db.Stats() }
 
 func (p *pool) close() error { return p.db.Close() }
 
-// prepared finds the statement of a text. Only texts beyond the bound need release.
-func (p *pool) prepared(query string) (stmt *sql.Stmt, release func() error, err error) {
-	p.mu.RLock()
-	stmt, ok := p.statements[query]
-	full := len(p.statements) >= maxPrepared
-	p.mu.RUnlock()
-	if ok {
-		return stmt, keep, nil
-	}
-	// A statement outlives the request that needed it first.
-	if stmt, err = p.db.PrepareContext(context.Background(), p.dialect.bound(query)); err != nil {
-		return nil, nil, err
-	}
-	if full {
-		return stmt, stmt.Close, nil
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if other, ok := p.statements[query]; ok {
-		return other, keep, stmt.Close()
-	}
-	p.statements[query] = stmt
-	return stmt, keep, nil
-}
-
-func keep() error { return nil }
-
 // reader runs statements of one caller on the pool.
 type reader struct {
+	noWrites
 	ctx context.Context
 	*pool
-}
-
-func (r reader) query(query string, args []any, each func(*sql.Rows) error) error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	if r.dialect.prepares {
-		return r.dialect.public(r.askPrepared(query, args, each))
-	}
-	return r.dialect.public(r.ask(query, args, each))
 }
 
 // readAttempts is how often a read may lose against others.
 const readAttempts = 5
 
-// ask runs a query again that lost against others before it had told a row: a change of
+// query runs a query again that lost against others before it had told a row: a change of
 // tables may be in its way, and distributed databases let those lose who only read.
-func (r reader) ask(query string, args []any, each func(*sql.Rows) error) error {
+func (r reader) query(query string, args []any, each func(row) error) error {
+	return r.dialect.public(r.ask(query, args, each))
+}
+
+func (r reader) ask(query string, args []any, each func(row) error) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
 	told := false
-	tell := func(rows *sql.Rows) error { told = true; return each(rows) }
+	tell := func(rows row) error { told = true; return each(rows) }
 	for n := 1; ; n++ {
 		r.stats.statements.Add(1)
 		r.stats.trips.Add(1)
-		rows, err := r.db.QueryContext(r.waits(), r.dialect.bound(query), args...)
+		rows, err := r.db.QueryContext(r.ctx, r.dialect.bound(query), args...)
 		if err == nil {
 			err = eachRow(rows, tell)
 		}
@@ -105,43 +84,22 @@ func (r reader) ask(query string, args []any, each func(*sql.Rows) error) error 
 	}
 }
 
-func (r reader) askPrepared(query string, args []any, each func(*sql.Rows) error) error {
-	r.stats.statements.Add(1)
-	stmt, release, err := r.prepared(query)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(r.waits(), args...)
-	if err == nil {
-		err = eachRow(rows, each)
-	}
-	if e := release(); err == nil {
-		err = e
-	}
-	return err
-}
+// noWrites is the half of a conn that those refuse who only read.
+type noWrites struct{}
 
-// waits is the context that a statement is watched by.
-func (r reader) waits() context.Context {
-	if r.dialect.unwaited {
-		return context.WithoutCancel(r.ctx)
-	}
-	return r.ctx
-}
-
-func (r reader) exec(query string, _ ...any) (int64, error) {
+func (noWrites) exec(query string, _ ...any) (int64, error) {
 	return 0, fmt.Errorf("a write on a connection that reads: %.40s", query)
 }
 
-func (r reader) later(_ judge, query string, _ ...any) error {
-	_, err := r.exec(query)
+func (n noWrites) later(_ judge, query string, _ ...any) error {
+	_, err := n.exec(query)
 	return err
 }
 
-func (r reader) flush() error { return nil }
+func (noWrites) flush() error { return nil }
 
 // eachRow visits and closes rows.
-func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
+func eachRow(rows *sql.Rows, each func(row) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := each(rows); err != nil {
@@ -164,7 +122,7 @@ func one(c conn, query string, args []any, dest ...any) error {
 // nobody has cost little.
 func oneInto(c conn, query string, args []any, dest func() []any) error {
 	found := 0
-	err := c.query(query, args, func(rows *sql.Rows) error {
+	err := c.query(query, args, func(rows row) error {
 		if found++; found > 1 {
 			return errSeveral
 		}

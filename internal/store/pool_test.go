@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -12,8 +11,12 @@ import (
 func contested(t *testing.T, losses int) (p *pool, lost *int) {
 	t.Helper()
 	db := opened(t, "sqlite://"+filepath.Join(t.TempDir(), "test.db"))
+	conns, err := openSQLitePool(db.source.sqliteDSN(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conns.Close() })
 	d, lost := *db.dialect, new(int)
-	d.prepares = false
 	d.again = func(error) bool {
 		if *lost++; *lost == losses {
 			run(t, db, "CREATE TABLE notes (n INTEGER)")
@@ -21,7 +24,7 @@ func contested(t *testing.T, losses int) (p *pool, lost *int) {
 		}
 		return true
 	}
-	return newPool(db.reads.db, &d, &db.stats), lost
+	return &pool{conns, &d, &db.stats}, lost
 }
 
 func TestAReadThatLosesRunsAgain(t *testing.T) {
@@ -43,7 +46,7 @@ func TestAReadThatLosesForEverIsGivenUp(t *testing.T) {
 func TestAReadThatHasToldARowIsNotRunAgain(t *testing.T) {
 	p, lost := contested(t, 1)
 	broken := errors.New("broken")
-	if err := p.on(t.Context()).query("SELECT 1", nil, func(*sql.Rows) error { return broken }); err != broken || *lost > 0 { //nolint:errorlint // callers compare
+	if err := p.on(t.Context()).query("SELECT 1", nil, func(row) error { return broken }); err != broken || *lost > 0 { //nolint:errorlint // callers compare
 		t.Errorf("the read answers %v after %d losses", err, *lost)
 	}
 }

@@ -158,7 +158,7 @@ func (r *rebinder) rebind(query string) string {
 func openServer(_ context.Context, db *DB, queue int) error {
 	conns := sql.OpenDB(db.source.connector)
 	db.source.limit(conns)
-	db.reads = newPool(conns, db.dialect, &db.stats)
+	db.reads = &pool{conns, db.dialect, &db.stats}
 	db.writes = newTxWriter(conns, db.dialect, &db.stats, queue)
 	return nil
 }

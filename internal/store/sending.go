@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"errors"
 	"slices"
 	"time"
@@ -71,7 +70,7 @@ func (x *Tx) countSend(budgets []gate.Counter, now time.Time) (over gate.Scope, 
 // suppressed says whether an address gets nothing any more.
 func (x *Tx) suppressed(via identity.Channel, recipient string, now time.Time) (yes bool, err error) {
 	err = x.c.query("SELECT expires_at FROM suppressions WHERE tenant = ? AND via = ? AND address = ?",
-		[]any{x.tenant, string(via), identity.NormalizeIdentifier(recipient)}, func(rows *sql.Rows) error {
+		[]any{x.tenant, string(via), identity.NormalizeIdentifier(recipient)}, func(rows row) error {
 			var ends *time.Time
 			err := rows.Scan(timeOrNil{&ends})
 			yes = ends == nil || ends.After(now)

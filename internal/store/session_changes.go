@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,7 +24,7 @@ func (t *Tenant) SessionChanges(ctx context.Context, f session.ChangeFilter) ([]
 	}
 	var list []session.Change
 	err := t.read(ctx).query("SELECT changed_at, batch, session_id, identity_id, reason FROM session_changes WHERE "+where+
-		" ORDER BY changed_at, batch, session_id LIMIT ?", append(args, int64(f.Limit)), func(rows *sql.Rows) error {
+		" ORDER BY changed_at, batch, session_id LIMIT ?", append(args, int64(f.Limit)), func(rows row) error {
 		var c session.Change
 		err := rows.Scan(timeAt{&c.At}, &c.Batch, &c.SessionID, &c.IdentityID, (*string)(&c.Reason))
 		list = append(list, c)
@@ -87,7 +86,7 @@ func (x *Tx) tellOf(which ended, reason session.EndReason, where string, args ..
 func (x *Tx) tellOwner(a identity.Address) (owner uuid.UUID, verified bool, err error) {
 	at, batch := x.batch()
 	const ofOwner = " FROM verifiable_addresses WHERE tenant = ? AND via = ? AND value = ?"
-	err = x.c.query("SELECT identity_id, verified"+ofOwner, []any{x.tenant, string(a.Via), a.Value}, func(rows *sql.Rows) error {
+	err = x.c.query("SELECT identity_id, verified"+ofOwner, []any{x.tenant, string(a.Via), a.Value}, func(rows row) error {
 		var id uuid.UUID
 		err := rows.Scan(&id, &verified)
 		x.forget(uuid.Nil, id)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"strings"
 	"time"
@@ -53,7 +52,7 @@ func (t *Tenant) Sessions(ctx context.Context, f SessionFilter) ([]*session.Sess
 	page, bounds := window(f.Limit, f.Offset)
 	args = append(args, bounds...)
 	var list []*session.Session
-	err := t.read(ctx).query(head+where+" ORDER BY s.created_at DESC, s.id"+page, args, func(rows *sql.Rows) error {
+	err := t.read(ctx).query(head+where+" ORDER BY s.created_at DESC, s.id"+page, args, func(rows row) error {
 		r := newSessionRow(f.Expand >= WithDevices, f.Expand >= WithIdentity, f.Expand >= WithAddresses)
 		if err := rows.Scan(r.dest...); err != nil {
 			return err

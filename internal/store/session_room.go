@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ func (x *Tx) MakeRoom(identityID uuid.UUID, l session.Limits, now time.Time) err
 		return nil
 	}
 	if err := x.c.query("SELECT 1 FROM identities WHERE tenant = ? AND id = ?"+x.db.dialect.lockRow, []any{x.tenant, idBytes(identityID)},
-		func(rows *sql.Rows) error { return nil }); err != nil {
+		func(rows row) error { return nil }); err != nil {
 		return err
 	}
 	surplus, err := x.beyond(identityID, l, now)
@@ -39,7 +38,7 @@ func (x *Tx) beyond(identityID uuid.UUID, l session.Limits, now time.Time) (ids 
 	where, args := f.where(x.tenant)
 	// Nobody has more sessions than a signed number of 32 bits counts.
 	err = x.c.query("SELECT s.id FROM sessions s WHERE "+where+" ORDER BY s.created_at DESC, s.id LIMIT 2147483647 OFFSET ?",
-		append(args, int64(l.Concurrent-1)), func(rows *sql.Rows) error {
+		append(args, int64(l.Concurrent-1)), func(rows row) error {
 			var id uuid.UUID
 			err := rows.Scan(&id)
 			ids = append(ids, id)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +13,7 @@ import (
 func (x *Tx) WithdrawEvidence(identityID uuid.UUID, methods []string, now time.Time) error {
 	var all []*session.Session
 	err := x.c.query(x.db.texts.sessionBare+"s.tenant = ? AND s.identity_id = ? AND s.active = ? AND s.aal = ?",
-		[]any{x.tenant, idBytes(identityID), flag(true), string(session.AAL2)}, func(rows *sql.Rows) error {
+		[]any{x.tenant, idBytes(identityID), flag(true), string(session.AAL2)}, func(rows row) error {
 			r := newSessionRow(false, false, false)
 			if err := rows.Scan(r.dest...); err != nil {
 				return err

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -194,7 +193,7 @@ func (x *Tx) someSessions(do BulkAction, limit int) (ids []uuid.UUID, err error)
 	if do == DisableSessions {
 		where, args = where+" AND active = ?", append(args, flag(true))
 	}
-	err = x.c.query("SELECT id FROM sessions WHERE "+where+" LIMIT ?", append(args, int64(limit)), func(rows *sql.Rows) error {
+	err = x.c.query("SELECT id FROM sessions WHERE "+where+" LIMIT ?", append(args, int64(limit)), func(rows row) error {
 		var id uuid.UUID
 		err := rows.Scan(&id)
 		ids = append(ids, id)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"cardea/internal/trace"
 )
@@ -70,7 +69,7 @@ func (c tracedConn) later(judge judge, query string, args ...any) error {
 	return err
 }
 
-func (c tracedConn) query(query string, args []any, each func(*sql.Rows) error) error {
+func (c tracedConn) query(query string, args []any, each func(row) error) error {
 	span := c.begin(query)
 	err := c.conn.query(query, args, each)
 	span.Done(err)

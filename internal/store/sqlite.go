@@ -12,6 +12,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"cardea/internal/problem"
+	"cardea/internal/store/sqliteread"
 )
 
 // sqliteDialect is SQLite as modernc.org/sqlite compiles it.
@@ -30,8 +31,6 @@ func sqliteDialect() *dialect {
 		guesses:    guessCounts,
 		some:       someByKey,
 		returning:  true,
-		unwaited:   true,
-		prepares:   true,
 		unique:     isUnique,
 		orphan:     func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY },
 		intact:     sqliteIntact,
@@ -48,7 +47,7 @@ func openSQLite(ctx context.Context, db *DB, queue int) error {
 	if err != nil {
 		return err
 	}
-	writes, err := openSQLitePool(db.source.sqliteDSN(true), 1)
+	writes, err := openSQLitePool(db.source.sqliteDSN(), 1)
 	if err != nil {
 		return err
 	}
@@ -58,19 +57,45 @@ func openSQLite(ctx context.Context, db *DB, queue int) error {
 		return errors.Join(sqlitePublic(err), writes.Close())
 	}
 	db.writes = newGroupWriter(c, &db.stats, queue)
-	reads, err := openSQLitePool(db.source.sqliteDSN(false), db.source.maxConns)
-	if err != nil {
+	db.reads = &embeddedReads{sqliteread.NewPool(db.source.sqliteReads()), &db.stats}
+	return nil
+}
+
+// embeddedReads are the connections that read an SQLite database.
+type embeddedReads struct {
+	pool  *sqliteread.Pool
+	stats *counters
+}
+
+func (e *embeddedReads) on(ctx context.Context) conn {
+	return traced(ctx, embeddedReader{noWrites{}, ctx, e})
+}
+
+func (e *embeddedReads) ping(ctx context.Context) error { return sqlitePublic(e.pool.Ping(ctx)) }
+
+func (e *embeddedReads) work() sql.DBStats { return e.pool.Stats() }
+
+func (e *embeddedReads) close() error { return e.pool.Close() }
+
+// embeddedReader runs statements of one caller.
+type embeddedReader struct {
+	noWrites
+	ctx context.Context
+	*embeddedReads
+}
+
+func (r embeddedReader) query(query string, args []any, each func(row) error) error {
+	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	db.source.limit(reads)
-	db.reads = newPool(reads, db.dialect, &db.stats)
-	return nil
+	r.stats.statements.Add(1)
+	return sqlitePublic(r.pool.Query(r.ctx, query, args, func(found *sqliteread.Row) error { return each(found) }))
 }
 
 // sqliteMigrations gives a connection whose transactions take the write lock when
 // they begin, so that two of them cannot interleave.
 func sqliteMigrations(db *DB, _ string) (*sql.DB, error) {
-	return openSQLitePool(db.source.sqliteDSN(true)+"&_txlock=immediate", 1)
+	return openSQLitePool(db.source.sqliteDSN()+"&_txlock=immediate", 1)
 }
 
 func openSQLitePool(dsn string, size int) (*sql.DB, error) {
@@ -105,6 +130,10 @@ func sqliteCode(err error) int {
 	var e *sqlite.Error
 	if errors.As(err, &e) {
 		return e.Code()
+	}
+	var read *sqliteread.Error
+	if errors.As(err, &read) {
+		return read.Code
 	}
 	return 0
 }

@@ -80,7 +80,7 @@ type PoolStats struct {
 func (db *DB) Pools() []PoolStats {
 	w, own := db.writes.(tracedWriter).writer.(*groupWriter)
 	if !own {
-		return []PoolStats{{"all", db.reads.db.Stats()}}
+		return []PoolStats{{"all", db.reads.work()}}
 	}
-	return []PoolStats{{"reads", db.reads.db.Stats()}, {"writes", w.c.db.Stats()}}
+	return []PoolStats{{"reads", db.reads.work()}, {"writes", w.c.db.Stats()}}
 }

@@ -15,7 +15,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"github.com/google/uuid"
@@ -55,7 +54,7 @@ type DB struct {
 	newID   func() uuid.UUID
 	changed func([]session.Change)
 	source  source
-	reads   *pool
+	reads   readPool
 	writes  writer
 	stats   counters
 	cleanup func() error
@@ -145,7 +144,7 @@ func (db *DB) Close() error {
 }
 
 // Ping says whether the database answers.
-func (db *DB) Ping(ctx context.Context) error { return db.reads.db.PingContext(ctx) }
+func (db *DB) Ping(ctx context.Context) error { return db.reads.ping(ctx) }
 
 // Tenant is the handle from which all queries of one tenant hang.
 func (db *DB) Tenant(id TenantID) *Tenant { return &Tenant{db: db, id: int64(id)} }
@@ -220,5 +219,5 @@ type conn interface {
 	// flush makes sure that nothing waits any more.
 	flush() error
 	// query calls each for every row; each must only scan.
-	query(query string, args []any, each func(*sql.Rows) error) error
+	query(query string, args []any, each func(row) error) error
 }

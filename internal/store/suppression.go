@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"maps"
 	"slices"
@@ -41,7 +40,7 @@ const suppressionColumns = "id, via, address, reason, note, created_at, expires_
 // suppressionNews are the columns that an address gets anew which is on the list.
 var suppressionNews = []string{"reason", "note", "created_at", "expires_at"}
 
-func scanSuppression(rows *sql.Rows) (p Suppression, err error) {
+func scanSuppression(rows row) (p Suppression, err error) {
 	var via string
 	err = rows.Scan(&p.ID, &via, &p.Address, &p.Reason, &p.Note, timeAt{&p.CreatedAt}, timeOrNil{&p.ExpiresAt})
 	p.Via = identity.Channel(via)
@@ -93,7 +92,7 @@ func (t *Tenant) Suppressions(ctx context.Context, f SuppressionFilter) (list []
 		args = append(args, at, at, idBytes(f.BeforeID))
 	}
 	err = t.read(ctx).query("SELECT "+suppressionColumns+" FROM suppressions WHERE "+where+" ORDER BY "+order+" LIMIT ?", append(args, int64(f.Limit)),
-		func(rows *sql.Rows) error {
+		func(rows row) error {
 			p, err := scanSuppression(rows)
 			list = append(list, p)
 			return err

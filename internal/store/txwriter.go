@@ -207,7 +207,7 @@ func (c *txConn) commit() error {
 	return c.judged(c.waiting, touched, err)
 }
 
-func (c *txConn) query(query string, args []any, each func(*sql.Rows) error) error {
+func (c *txConn) query(query string, args []any, each func(row) error) error {
 	if err := c.flush(); err != nil {
 		return err
 	}

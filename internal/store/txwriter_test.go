@@ -216,7 +216,7 @@ func everyTableHasATenant(t *testing.T, s *dbtest.Server) {
 	err := db.reads.on(t.Context()).query("SELECT t.table_name, (SELECT k.column_name FROM information_schema.key_column_usage k "+
 		"JOIN information_schema.table_constraints c ON c.constraint_name = k.constraint_name AND c.table_name = k.table_name AND c.table_schema = k.table_schema "+
 		"WHERE k.table_schema = t.table_schema AND k.table_name = t.table_name AND c.constraint_type = 'PRIMARY KEY' AND k.ordinal_position = 1) "+
-		"FROM information_schema.tables t WHERE t.table_schema = "+schema, nil, func(rows *sql.Rows) error {
+		"FROM information_schema.tables t WHERE t.table_schema = "+schema, nil, func(rows row) error {
 		var table string
 		var first sql.NullString
 		err := rows.Scan(&table, &first)

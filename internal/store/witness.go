@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"github.com/google/uuid"
 
 	"cardea/internal/flow"
@@ -77,7 +75,7 @@ func (x *Tx) reportEnded(why session.EndReason, where string, args ...any) error
 		return nil
 	}
 	var all []*session.Session
-	err := x.c.query("SELECT id, identity_id FROM sessions WHERE "+where, args, func(rows *sql.Rows) error {
+	err := x.c.query("SELECT id, identity_id FROM sessions WHERE "+where, args, func(rows row) error {
 		s := &session.Session{}
 		err := rows.Scan(&s.ID, &s.IdentityID)
 		all = append(all, s)
@@ -102,7 +100,7 @@ func (x *Tx) unprovedOwner(via identity.Channel, value string) (before *identity
 	}
 	var owner *uuid.UUID
 	err = x.c.query("SELECT identity_id FROM verifiable_addresses WHERE tenant = ? AND via = ? AND value = ? AND verified = 0",
-		[]any{x.tenant, string(via), value}, func(rows *sql.Rows) error { return rows.Scan(idOrNil{&owner}) })
+		[]any{x.tenant, string(via), value}, func(rows row) error { return rows.Scan(idOrNil{&owner}) })
 	if err != nil || owner == nil {
 		return nil, err
 	}

@@ -7,6 +7,10 @@ import (
 	"cardea/internal/problem"
 )
 
+// maxPrepared bounds the statements kept prepared; texts beyond it are prepared
+// for one use. Only lists of unusual lengths ever get there.
+const maxPrepared = 512
+
 // writerConn is the connection of the group writer. Statements on it never see a
 // caller's context: cancelling one would take the whole batch along.
 type writerConn struct {
@@ -102,7 +106,7 @@ func (w *writerConn) later(judge judge, query string, args ...any) error {
 
 func (w *writerConn) flush() error { return nil }
 
-func (w *writerConn) query(query string, args []any, each func(*sql.Rows) error) error {
+func (w *writerConn) query(query string, args []any, each func(row) error) error {
 	if w.lost != nil {
 		return w.lost
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"cardea/cardeatest"
 	"cardea/internal/geo/geotest"
 )
@@ -192,6 +194,11 @@ func held(t *testing.T, c *cardeatest.Client) {
 	for _, path := range []string{"/sessions", "/self-service/settings/api", "/self-service/account"} {
 		if a := c.Get(path); a.Status < 400 {
 			t.Errorf("%s: %d %s", path, a.Status, a.Body)
+		}
+	}
+	for _, path := range []string{"/sessions", "/sessions/" + uuid.NewString(), "/self-service/account"} {
+		if a := c.Do("DELETE", path, nil); a.Status != 403 || a.ErrorID() != "session_aal2_required" {
+			t.Errorf("DELETE %s: %d %s", path, a.Status, a.Body)
 		}
 	}
 }

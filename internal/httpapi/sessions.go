@@ -106,6 +106,10 @@ func (s *Server) signedIn(w http.ResponseWriter, r *http.Request, set *compiled)
 		writeProblem(w, r, nobodySignedIn())
 		return nil
 	}
+	if c.session.Held() { // is good for nothing, not even for what asks for no level
+		s.fail(w, r, flow.SecondFactorNeeded(set.StepUpURL()))
+		return nil
+	}
 	return c.session
 }
 

@@ -32,9 +32,8 @@ func checkExpiry(ctx context.Context, r *run) *Answer {
 	fresh.RequestURL, fresh.ReturnTo, fresh.SchemaID = old.RequestURL, old.ReturnTo, old.SchemaID
 	fresh.RequestedAAL, fresh.Refresh = old.RequestedAAL, old.Refresh
 	fresh.IdentityID, fresh.Challenge = old.IdentityID, old.Challenge
-	if raw, enrolling := old.Facts[enrollKey]; enrolling {
-		fresh.Facts = map[string]json.RawMessage{enrollKey: raw}
-	}
+	fresh.Facts = maps.Clone(old.Facts)
+	maps.DeleteFunc(fresh.Facts, func(key string, _ json.RawMessage) bool { return key != enrollKey && key != confirmKey })
 	fresh.Messages = []ui.Message{ui.New(r.kind.expired, ui.Moment("expired_at", old.ExpiresAt)...)}
 	fresh.Values = typed
 	r.flow = fresh

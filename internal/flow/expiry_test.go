@@ -142,6 +142,25 @@ func TestTheReplacementOfALoginAsksForTheSameThing(t *testing.T) {
 	}
 }
 
+func TestTheReplacementOfALoginGoesOnWithTheConfirmation(t *testing.T) {
+	h := newHouse(t, "")
+	for _, client := range clients {
+		held := h.session(h.person(client+"@cardea.test"), session.AAL1)
+		held.Methods[0].Holds = true
+		g := h.guest(client).as(held)
+		old := g.begin(flow.Login, "aal=aal2")
+		old.Facts = flow.Confirming(held.IdentityID)
+		if err := h.rows.Write(h.Context(), func(tx flow.Tx) error { return tx.UpdateFlow(old) }); err != nil {
+			t.Fatal(err)
+		}
+		h.clock.Advance(11 * time.Minute)
+		fresh := g.flowOf(g.post(flow.Login, old, nil))
+		if fresh == nil || fresh.ID == old.ID || !g.flowOf(g.fetch(flow.Login, fresh.ID)).Confirms() {
+			t.Errorf("%s: the replacement does not confirm the sign-in", client)
+		}
+	}
+}
+
 func TestSomebodyElsesExpiredSettingsStayClosed(t *testing.T) {
 	h := newHouse(t, "")
 	for _, client := range clients {

@@ -165,6 +165,9 @@ func (r *run) linkLater(ctx context.Context, l *Link, s *session.Session) *Answe
 	if err := f.remember(linkKey, l); err != nil {
 		return r.forward(ctx, err)
 	}
+	if a := leadToConfirmation(ctx, &n); a != nil {
+		return a
+	}
 	if err := n.create(ctx); err != nil {
 		return r.forward(ctx, err)
 	}

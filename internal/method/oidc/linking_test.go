@@ -15,8 +15,13 @@ const withSecondFactor = `
 session: {whoami: {required_aal: highest_available}}
 `
 
-// guarded is a house in which whoever has a second factor needs it.
-func guarded(t *testing.T) *house {
+const confirmsFromElsewhere = `
+    code: {enabled: true}
+cardea: {throttle: {trusted_proxies: [127.0.0.1]}, risk: {policies: [{when: [new_network], then: second_factor}]}}
+`
+
+// guarded is a house in which a sign-in needs more than one proof, as rest says.
+func guarded(t *testing.T, rest string) *house {
 	t.Helper()
 	p := cardeatest.NewProvider(t)
 	h := &house{T: t, provider: p}
@@ -25,7 +30,7 @@ selfservice:
   methods:
     oidc:
       enabled: true
-      config: {providers: [` + p.Config("acme", "") + "]}" + withSecondFactor})
+      config: {providers: [` + p.Config("acme", "") + "]}" + rest})
 	return h
 }
 
@@ -79,7 +84,7 @@ func TestALinkWaitsForTheSecondFactor(t *testing.T) {
 	for _, kind := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			h := guarded(t)
+			h := guarded(t, withSecondFactor)
 			device := h.twoFactors("ann@cardea.test")
 			who := claims{"sub": "a-1", "email": "ann@cardea.test", "email_verified": true}
 			linked := func() bool {
@@ -109,8 +114,45 @@ func TestALinkWaitsForTheSecondFactor(t *testing.T) {
 	}
 }
 
+func TestALinkWaitsUntilAnUnusualSignInIsConfirmed(t *testing.T) {
+	for _, kind := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			h := guarded(t, confirmsFromElsewhere)
+			h.person("ann@cardea.test", true)
+			at := func(kind cardeatest.Kind, address string) *visitor {
+				v := h.visitor(kind)
+				v.client.Header.Set("X-Forwarded-For", address)
+				return v
+			}
+			at(cardeatest.SPA, "192.0.2.7").client.SignIn("ann@cardea.test", cardeatest.Password)
+			who := claims{"sub": "a-1", "email": "ann@cardea.test", "email_verified": true}
+			linked := func() bool {
+				v := at(cardeatest.SPA, "192.0.2.7")
+				v.goThrough("login", "acme", who)
+				return v.client.WhoAmI().Status == 200
+			}
+
+			v := at(kind, "203.0.113.9")
+			first := v.went("login", v.goThrough("login", "acme", who))
+			second := v.went("login", first.Submit(claims{"method": "password", "identifier": "ann@cardea.test", "password": cardeatest.Password}))
+			if second.Answer.Node("code") == nil {
+				t.Fatalf("the next form takes no code: %s", second.Answer.Body)
+			}
+			if linked() {
+				t.Fatal("the password alone has added the link")
+			}
+			second.Submit(claims{"method": "code", "code": h.LastMail("ann@cardea.test").Code()})
+			v.wantSignedIn("ann@cardea.test")
+			if !linked() {
+				t.Error("the code by mail has not added the link")
+			}
+		})
+	}
+}
+
 func TestALinkThatWaitsIsForItsOwnerAlone(t *testing.T) {
-	h := guarded(t)
+	h := guarded(t, withSecondFactor)
 	h.twoFactors("ann@cardea.test")
 	eve := h.twoFactors("eve@cardea.test")
 	who := claims{"sub": "thief", "email": "ann@cardea.test"}

@@ -81,7 +81,7 @@ func (r *run) weighProof(ctx context.Context, step *Step, i *identity.Identity, 
 		}
 		m.Holds = r.verdict.Response == risk.SecondFactor && m.AAL != session.AAL2
 	}
-	if !m.Holds && (!held || m.Lifts) {
+	if !fresh && !m.Holds && (!held || m.Lifts) { // a new account is known when there is one
 		r.knows(i)
 	}
 	return nil

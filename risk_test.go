@@ -162,6 +162,21 @@ func TestWhatIsNoLinkOfThisKindEndsNothing(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsTooOldEndsNothing(t *testing.T) {
+	s := unusual(t, notifyAboutStrangers, ", not_me: {lifespan: 1ns}")
+	atHome(t, s, cardeatest.Native)
+	stranger := at(s.Client(cardeatest.Native), farAddress)
+	stranger.SignIn(annsMail, cardeatest.Password)
+	link := inquiry(s).Link()
+	token := link[strings.Index(link, "token=")+6:]
+	if a := s.Client(cardeatest.SPA).Do("POST", "/self-service/not-me", map[string]any{"token": token}); a.Status != http.StatusGone {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	if got := stranger.WhoAmI().Status; got != 200 {
+		t.Errorf("the stranger is not signed in any more: %d", got)
+	}
+}
+
 func TestNobodyIsAskedAtAnAddressThatWasNotProved(t *testing.T) {
 	s := unusual(t, notifyAboutStrangers, "")
 	at(s.Client(cardeatest.Native), homeAddress).SignUp(annsMail, cardeatest.Password)

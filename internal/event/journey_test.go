@@ -44,6 +44,10 @@ type said struct {
 		Failure    struct {
 			Messages []int `json:"messages"`
 		} `json:"failure"`
+		Risk *struct {
+			Signals  []string `json:"signals"`
+			Response string   `json:"response"`
+		} `json:"risk"`
 	} `json:"data"`
 }
 
@@ -195,6 +199,31 @@ func TestWhatHappensToSomebodyIsToldInOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWhatIsUnusualIsToldWithTheEnd(t *testing.T) {
+	x := newReceiver(t)
+	s := cardeatest.New(t, cardeatest.Options{Background: true, Config: "cardea: {events: {subscriptions: [" + x.subscription("login.*") + "]}, throttle: {trusted_proxies: [127.0.0.1]},\n" +
+		"  risk: {policies: [{when: [new_network], then: nothing}, {when: [many_accounts], then: block}], accounts: {max: 1}}}\n"})
+	signIn := func(email, address string) {
+		c := s.Client(cardeatest.SPA)
+		c.Header.Set("X-Forwarded-For", address)
+		c.Start("login", "").Submit(map[string]any{"method": "password", "identifier": email, "password": cardeatest.Password})
+	}
+	s.CreateIdentity(ann, cardeatest.Password)
+	s.CreateIdentity("bob@cardea.test", cardeatest.Password)
+	signIn(ann, "192.0.2.7")
+	if usual := x.await("login.succeeded", 1); usual.Data.Risk != nil {
+		t.Errorf("a usual login: %+v", usual.Data.Risk)
+	}
+	signIn(ann, "203.0.113.9")
+	if r := x.await("login.succeeded", 2).Data.Risk; r == nil || !slices.Equal(r.Signals, []string{"new_network"}) || r.Response != "nothing" {
+		t.Errorf("an unusual login: %+v", r)
+	}
+	signIn("bob@cardea.test", "203.0.113.9")
+	if r := x.await("login.failed", 1).Data.Risk; r == nil || !slices.Equal(r.Signals, []string{"many_accounts"}) || r.Response != "block" {
+		t.Errorf("a login that was refused: %+v", r)
+	}
 }
 
 func TestOnlyWhatIsSubscribedIsTold(t *testing.T) {

@@ -131,3 +131,19 @@ func TestEveryClassIsListedWithItsTests(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryTargetIsListedAsFuzzed(t *testing.T) {
+	_, section, _ := strings.Cut(written(t)[page], "\n## What is fuzzed\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	listed := map[string]bool{}
+	for _, m := range reference.FindAllStringSubmatch(section, -1) {
+		listed[m[1]+"."+m[2]] = true
+	}
+	for folder, names := range tests(t) {
+		for name := range names {
+			if strings.HasPrefix(name, "Fuzz") && !listed[folder+"."+name] {
+				t.Errorf("%s.%s is not in the list", folder, name)
+			}
+		}
+	}
+}

@@ -40,6 +40,12 @@ func (t *Tenant) register(ctx context.Context) *register {
 	return &register{source: audit.SourceOf(ctx)}
 }
 
+// operates says that a transaction has to tell what an operator does, if it tells nothing
+// else.
+func (l *register) operates() bool {
+	return l != nil && l.told == 0 && l.source != nil && l.from().Operates
+}
+
 func (l *register) from() audit.Origin {
 	if l.origin == nil {
 		l.origin = &audit.Origin{Actor: audit.System}
@@ -113,12 +119,11 @@ func (x *Tx) finishRegister() error {
 	if l == nil {
 		return nil
 	}
-	if l.told == 0 && l.source != nil {
-		if o := l.from(); o.Operates {
-			x.register.entries = []audit.Entry{x.entry(audit.Entry{
-				Action: audit.Operated(o.Operation), Details: audit.Details{Operation: o.Operation, Target: o.Target}.JSON(),
-			})}
-		}
+	if l.operates() {
+		o := l.from()
+		l.entries = []audit.Entry{x.entry(audit.Entry{
+			Action: audit.Operated(o.Operation), Details: audit.Details{Operation: o.Operation, Target: o.Target}.JSON(),
+		})}
 	}
 	return x.insertEntries(l.entries)
 }

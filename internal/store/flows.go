@@ -24,9 +24,17 @@ func (t *Tenant) Write(ctx context.Context, fn func(flow.Tx) error) error {
 	return t.Tx(ctx, func(x *Tx) error { return fn(x) })
 }
 
-// CreateFlow stores a flow in a transaction of its own.
+// CreateFlow stores a flow in a transaction of its own, or, when there is nothing else to
+// write, together with those of others.
 func (t *Tenant) CreateFlow(ctx context.Context, f *flow.Flow) error {
-	return t.Tx(ctx, func(x *Tx) error { return x.InsertFlow(f) })
+	if t.register(ctx).operates() {
+		return t.Tx(ctx, func(x *Tx) error { return x.InsertFlow(f) })
+	}
+	row, err := (&Tx{db: t.db, tenant: t.id}).newFlowRow(f)
+	if err != nil {
+		return err
+	}
+	return t.db.writes.insert(ctx, t.db.texts.flows, row)
 }
 
 // fieldMessageRow is a message on a node as a row keeps it.
@@ -80,13 +88,21 @@ func decodeFlow(f *flow.Flow, facts, messages, fieldMessages, values []byte) err
 
 // InsertFlow stores a new flow. Its exchange code and transient payload stay out.
 func (x *Tx) InsertFlow(f *flow.Flow) error {
-	x.stamp(&f.ID, &f.CreatedAt, &f.UpdatedAt, x.db.clock.Now())
-	changing, err := flowRow(f)
+	row, err := x.newFlowRow(f)
 	if err != nil {
 		return err
 	}
-	row := append([]any{x.tenant, idBytes(f.ID), string(f.Kind), string(f.Type), micros(f.CreatedAt)}, changing...)
 	return x.c.later(nil, x.db.texts.flows.texts[1], row...)
+}
+
+// newFlowRow are the columns of a new flow, which it gives an id and a time.
+func (x *Tx) newFlowRow(f *flow.Flow) ([]any, error) {
+	x.stamp(&f.ID, &f.CreatedAt, &f.UpdatedAt, x.db.clock.Now())
+	changing, err := flowRow(f)
+	if err != nil {
+		return nil, err
+	}
+	return append([]any{x.tenant, idBytes(f.ID), string(f.Kind), string(f.Type), micros(f.CreatedAt)}, changing...), nil
 }
 
 // UpdateFlow stores all of a flow but its kind, type and time of creation.

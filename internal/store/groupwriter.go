@@ -96,6 +96,11 @@ func (w *groupWriter) writeAlone(ctx context.Context, fn func(conn) error) error
 	return w.await(&member{ctx: ctx, fn: fn, solo: true, done: make(chan error, 1)})
 }
 
+// insert is write: the commit is shared anyway.
+func (w *groupWriter) insert(ctx context.Context, in *inserter, row []any) error {
+	return w.write(ctx, func(c conn) error { return c.later(nil, in.texts[1], row...) })
+}
+
 func (w *groupWriter) await(m *member) error {
 	ctx := m.ctx
 	if err := ctx.Err(); err != nil {

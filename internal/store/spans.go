@@ -18,6 +18,19 @@ func (w tracedWriter) writeAlone(ctx context.Context, fn func(conn) error) error
 	return spanned(ctx, "database transaction alone", w.writer.writeAlone, fn)
 }
 
+// insert shows the statement as it would be for the row alone.
+func (w tracedWriter) insert(ctx context.Context, in *inserter, row []any) error {
+	ctx, span := trace.Start(ctx, "database transaction")
+	if span == nil {
+		return w.writer.insert(ctx, in, row)
+	}
+	statement := tracedConn{ctx: ctx}.begin(in.texts[1])
+	err := w.writer.insert(ctx, in, row)
+	statement.Done(err)
+	span.Done(err)
+	return err
+}
+
 func spanned(ctx context.Context, name string, write func(context.Context, func(conn) error) error, fn func(conn) error) error {
 	ctx, span := trace.Start(ctx, name)
 	if span == nil {

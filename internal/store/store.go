@@ -68,6 +68,9 @@ type writer interface {
 	// writeAlone is write for work that is large by itself: it shares no transaction,
 	// so nothing has to be remembered to undo it apart from others.
 	writeAlone(ctx context.Context, fn func(conn) error) error
+	// insert is write for one row, with a key that nobody else can have: rows of others
+	// may be stored by the same statement.
+	insert(ctx context.Context, in *inserter, row []any) error
 	close() error
 }
 

@@ -19,6 +19,7 @@ type txWriter struct {
 	dialect *dialect
 	stats   *counters
 	turns   chan struct{} // one for each write that is under way or waits
+	rows    gatherer
 }
 
 const (
@@ -29,7 +30,9 @@ const (
 )
 
 func newTxWriter(db *sql.DB, d *dialect, stats *counters, queue int) *txWriter {
-	return &txWriter{db: db, dialect: d, stats: stats, turns: make(chan struct{}, queue)}
+	w := &txWriter{db: db, dialect: d, stats: stats, turns: make(chan struct{}, queue)}
+	w.rows.send = w.sendRows
+	return w
 }
 
 // writeAlone is write: transactions share nothing here anyway.
@@ -44,25 +47,32 @@ func (w *txWriter) write(ctx context.Context, fn func(conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return w.turn(func() error {
+		w.stats.writes.Add(1)
+		inner, cancel := undisturbed(ctx)
+		defer cancel()
+		for n := 1; ; n++ {
+			err := w.attempt(inner, fn)
+			if err == nil {
+				w.stats.commits.Add(1)
+				return nil
+			}
+			if !w.dialect.again(err) || pause(inner, n) != nil {
+				return w.dialect.public(err)
+			}
+		}
+	})
+}
+
+// turn refuses what would be too much to wait for.
+func (w *txWriter) turn(do func() error) error {
 	select {
 	case w.turns <- struct{}{}:
 	default:
 		return problem.Busy("Too many changes are waiting to be stored, please try again.")
 	}
 	defer func() { <-w.turns }()
-	w.stats.writes.Add(1)
-	inner, cancel := undisturbed(ctx)
-	defer cancel()
-	for n := 1; ; n++ {
-		err := w.attempt(inner, fn)
-		if err == nil {
-			w.stats.commits.Add(1)
-			return nil
-		}
-		if !w.dialect.again(err) || pause(inner, n) != nil {
-			return w.dialect.public(err)
-		}
-	}
+	return do()
 }
 
 // undisturbed keeps the caller's deadline and values, and ends for nothing else.

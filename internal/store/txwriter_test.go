@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"cardea/internal/flow"
 	"cardea/internal/problem"
 	"cardea/internal/store/dbtest"
 )
@@ -40,6 +41,7 @@ func TestServers(t *testing.T) {
 				"what need not be known at once fails in its turn":     laterFailures,
 				"what lost is run again, whatever is made of it":       lostAndSwallowed,
 				"a deadline ends a write and frees its connection":     deadlineOfAWrite,
+				"of rows that travel together one is refused alone":    rowsTogether,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, server) })
 			}
@@ -129,6 +131,7 @@ func lostServer(t *testing.T, s *dbtest.Server) {
 	for name, op := range map[string]func() error{
 		"a read":  func() error { _, err := tenant.Identity(t.Context(), i.ID); return err },
 		"a write": func() error { return tenant.CreateIdentity(t.Context(), person("b@example.org")) },
+		"a flow":  func() error { return tenant.CreateFlow(t.Context(), &flow.Flow{IssuedAt: start, ExpiresAt: start}) },
 	} {
 		for range 2 { // on a connection that broke, and on a new one
 			var p *problem.Error

@@ -2,6 +2,7 @@ package securitytest
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -57,6 +58,32 @@ func TestTheSignUpPolicyHoldsOnEveryPath(t *testing.T) {
 		}
 		if n := h.accounts(); n != 0 {
 			t.Errorf("%d accounts were made", n)
+		}
+	})
+	t.Run("nobody may any more", func(t *testing.T) {
+		dsn := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "shared.db")) + "?_fk=true"
+		open := newHouse(t, cardeatest.Options{DSN: dsn, Config: everything(methods)})
+		shut := newHouse(t, cardeatest.Options{DSN: dsn, Config: everything(methods, closed)})
+		for _, kind := range cardeatest.Kinds {
+			for method, fields := range map[string]map[string]any{
+				"password": {"traits.email": string(kind) + "@cardea.test", "password": passwordOf(string(kind))},
+				"code":     {"traits.email": string(kind) + "-code@cardea.test"},
+			} {
+				fields["method"] = method
+				begun := open.Client(kind).Start("registration", "")
+				f := shut.Client(kind).Start("login", "") // for the anti-CSRF cookie of a browser
+				f.ID, f.Kind = begun.ID, "registration"
+				if a := f.Submit(fields); a.Status < 300 || len(shut.Mails(fields["traits.email"].(string))) > 0 {
+					t.Errorf("a %s goes on with a form of before by %s: %d %s", kind, method, a.Status, a.Body)
+				}
+			}
+		}
+		if n := open.accounts(); n != 0 {
+			t.Errorf("%d accounts were made", n)
+		}
+		begun := open.Client(cardeatest.Native).Start("registration", "") // otherwise the test proves nothing
+		if a := begun.Submit(map[string]any{"method": "password", "traits.email": owner, "password": passwordOf(owner)}); a.Status != 200 {
+			t.Errorf("where people may sign up: %d %s", a.Status, a.Body)
 		}
 	})
 	t.Run("with one schema", func(t *testing.T) {

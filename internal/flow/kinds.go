@@ -68,8 +68,8 @@ func kinds() map[Kind]*kind {
 			name: Registration, initial: ChooseMethod,
 			start:  []guard{checkReturnTo, checkSchema, checkChallenge, checkEnabled, chooseOrganization, meetRegistration, refuseSession},
 			fetch:  []guard{checkEnabled, loadForFetch, checkOwner, checkFetchExpiry},
-			submit: []guard{refuseSession, loadForSubmit, checkExpiry},
-			back:   []guard{refuseSecondReturn, checkExpiry},
+			submit: []guard{refuseSession, loadForSubmit, checkEnabled, checkExpiry},
+			back:   []guard{refuseSecondReturn, checkEnabled, checkExpiry},
 
 			expired: ui.RegistrationFlowExpired, nobody: ui.RegistrationNoMethod,
 			step: 400, repeats: true, invalidStatus: 302, fetchExpired: true,

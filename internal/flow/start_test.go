@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,6 +171,29 @@ func TestJourneysThatAreSwitchedOffCannotBeStartedOrRead(t *testing.T) {
 		p := &guest{house: h, kind: page, cookie: g.cookie}
 		if a := p.start(k, ""); said(a) != errorPage {
 			t.Errorf("start of %s by a page: answered %q", k, said(a))
+		}
+	}
+}
+
+func TestAFormOfBeforeSignsNobodyUp(t *testing.T) {
+	h := newHouse(t, "")
+	for _, client := range clients {
+		g := h.guest(client)
+		f := g.begin(flow.Registration, "")
+		asked := false
+		h.submit = func(context.Context, *flow.Exec, stubInput) (flow.Result, error) {
+			asked = true
+			return flow.Rejected{}, nil
+		}
+		open := g.setup
+		g.setup = compile(t, `selfservice: {flows: {registration: {enabled: false}}}`)
+		a := g.post(flow.Registration, f, stub)
+		if client == page && said(a) != errorPage || client != page && g.explained(a) != problem.FlowDisabled || asked {
+			t.Errorf("%s: answered %q, and the method was asked: %t", client, said(a), asked)
+		}
+		g.setup = open
+		if g.post(flow.Registration, f, stub); !asked {
+			t.Errorf("%s: the method is not asked where people may sign up", client)
 		}
 	}
 }

@@ -1,7 +1,10 @@
 package securitytest
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,4 +126,78 @@ func escape(text string) string {
 		fmt.Fprintf(&b, "%%%02X", c)
 	}
 	return b.String()
+}
+
+// TestARightPasswordInABodyThatCannotBeReadCountsForNothing spoils bodies that would sign
+// somebody in, or make an account, in one place that has nothing to do with it.
+func TestARightPasswordInABodyThatCannotBeReadCountsForNothing(t *testing.T) {
+	const unreadable = 4000001
+	each(t, everything(), func(h *house, kind cardeatest.Kind, email string) {
+		t := h.T
+		h.person(email, nil)
+		deep := strings.Repeat("[", 1000) + strings.Repeat("]", 1000)
+		for what, c := range map[string]struct{ contentType, rest string }{
+			"nothing":                  {"application/json", `}`},
+			"JSON without an end":      {"application/json", ``},
+			"JSON with a lone comma":   {"application/json", `,}`},
+			"a zero character":         {"application/json", `,"x":"\u0000"}`},
+			"a number beyond measure":  {"application/json", `,"x":1e999999999}`},
+			"lists inside of lists":    {"application/json", `,"x":` + deep + `}`},
+			"a form, nothing":          {"application/x-www-form-urlencoded", ""},
+			"a form's broken escape":   {"application/x-www-form-urlencoded", "&x=%zz"},
+			"a form that is not UTF-8": {"application/x-www-form-urlencoded", "&x=%ff%fe"},
+			"a form's zero character":  {"application/x-www-form-urlencoded", "&x=%00"},
+			"a form's semicolon":       {"application/x-www-form-urlencoded", "&x=1;y=2"},
+			"another type":             {"text/plain", `}`},
+			"a type that is none":      {"application/json/x", `}`},
+		} {
+			client := h.Client(kind)
+			f := client.Start("login", "")
+			fields := map[string]string{"method": "password", "identifier": email, "password": passwordOf(email), "csrf_token": f.CSRF}
+			body := ""
+			if strings.Contains(c.contentType, "form") {
+				form := url.Values{}
+				for k, v := range fields {
+					form.Set(k, v)
+				}
+				body = form.Encode() + c.rest
+			} else {
+				raw, err := json.Marshal(fields)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body = strings.TrimSuffix(string(raw), "}") + c.rest
+			}
+			client.Header.Set("Content-Type", c.contentType)
+			a := took(client, client.Do("POST", "/self-service/login?flow="+f.ID, []byte(body)))
+			client.Header.Del("Content-Type")
+			if strings.HasSuffix(what, "nothing") {
+				if who(client) != email {
+					t.Errorf("a body with %s wrong signs nobody in: %d %s", what, a.Status, a.Body)
+				}
+				continue
+			}
+			if who(client) != "" || !slices.Contains(f.Form(a).Messages(), unreadable) {
+				t.Errorf("%s: %q is signed in, answered %d %s", what, who(client), a.Status, a.Body)
+			}
+		}
+	})
+}
+
+// TestNoAccountIsMadeOfABodyThatCannotBeRead is the same for what operators send.
+func TestNoAccountIsMadeOfABodyThatCannotBeRead(t *testing.T) {
+	h := newHouse(t, cardeatest.Options{Config: everything()})
+	const right = `"schema_id":"default","traits":{"email":"ann@cardea.test"}`
+	h.operator.Header.Set("Content-Type", "application/json")
+	for _, rest := range []string{``, `,}`, `,"state":5}`, `,"organization_id":"x"}`, `,"credentials":[]}`, `,"colour":"red"}`, `,"x":"` + "\x00" + `"}`} {
+		if a := h.operator.Do("POST", h.AdminURL+"/admin/identities", []byte("{"+right+rest)); a.Status != 400 {
+			t.Errorf("{…%s: %d %s", rest, a.Status, a.Body)
+		}
+	}
+	if n := h.accounts(); n != 0 {
+		t.Errorf("%d accounts were made", n)
+	}
+	if a := h.operator.Do("POST", h.AdminURL+"/admin/identities", []byte("{"+right+"}")); a.Status != 201 {
+		t.Errorf("a body with nothing wrong: %d %s", a.Status, a.Body)
+	}
 }

@@ -221,6 +221,13 @@ func TestAnswersToGetAreNeverKept(t *testing.T) {
 			t.Errorf("GET %s: Cache-Control is %q", path, got)
 		}
 	}
+	for _, path := range []string{"/health/alive", "/admin/identities", "/identities", "/admin/sessions", "/nowhere"} {
+		w := httptest.NewRecorder()
+		p.wire.Admin().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if got := w.Header().Get("Cache-Control"); got != never {
+			t.Errorf("GET %s of the admin port: Cache-Control is %q", path, got)
+		}
+	}
 	if got := p.ask("DELETE", "/sessions", "").Header().Get("Cache-Control"); got != "" {
 		t.Errorf("DELETE: Cache-Control is %q", got)
 	}

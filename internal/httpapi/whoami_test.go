@@ -271,6 +271,10 @@ func TestHowLongAnAnswerMayBeKept(t *testing.T) {
 	if got := p.get("/sessions/whoami", token).Header().Get(name); got != "60" {
 		t.Errorf("the answer may be kept for %q s, want the configured 60", got)
 	}
+	p.use(`feature_flags: {cacheable_sessions: true, cacheable_sessions_max_age: 24h}`)
+	if got := p.get("/sessions/whoami", token).Header().Get(name); got != "3600" {
+		t.Errorf("the answer may be kept for %q s, want no longer than the session lives", got)
+	}
 }
 
 // brokenSessions fail with an error that nobody outside may read.

@@ -26,7 +26,8 @@ import (
 const tellSchema = `{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "properties": {"traits": {"type": "object", "properties": {
   "email": {"type": "string", "format": "email", "ory.sh/kratos": {
     "credentials": {"password": {"identifier": true}, "code": {"identifier": true, "via": "email"}},
-    "verification": {"via": "email"}, "recovery": {"via": "email"}}}}, "required": ["email"]}}}`
+    "verification": {"via": "email"}, "recovery": {"via": "email"}}},
+  "name": {"type": "string", "ory.sh/kratos": {"credentials": {"password": {"identifier": true}}}}}, "required": ["email"]}}}`
 
 const (
 	strictly  = "cardea: {security: {strict_enumeration: true}}\n"
@@ -62,8 +63,17 @@ var (
 )
 
 // subjects are addresses of the same length: somebody who can do everything, nobody,
-// somebody who is locked out, and somebody without a password.
-var subjects = []string{"known@cardea.test", "never@cardea.test", "apart@cardea.test", "plain@cardea.test"}
+// somebody who is switched off, somebody without a password, and somebody at whose
+// password was guessed too often, under another name of the account.
+var subjects = []string{"known@cardea.test", "never@cardea.test", "apart@cardea.test", "plain@cardea.test", "stuck@cardea.test"}
+
+// spent are two addresses under which themselves was guessed too often; one is somebody's.
+var spent = []string{"weary@cardea.test", "blank@cardea.test"}
+
+const (
+	otherName  = "stuck-by-name" // of the account whose guesses are used up
+	fewGuesses = "cardea: {throttle: {account: {free: 3, stop: 3}}}"
+)
 
 // tell is one way to ask whether an account exists.
 type tell struct {
@@ -139,7 +149,15 @@ func TestAccountsCannotBeToldApart(t *testing.T) {
 		for _, client := range []string{"api", "spa", "browser"} {
 			t.Run(tell.kind+"/"+tell.name+"/"+client, func(t *testing.T) {
 				t.Parallel()
-				h := newTellHouse(t, tell.config)
+				h := newTellHouse(t, tell.config, fewGuesses)
+				if code := h.guess(otherName, rightPassword); code != http.StatusOK {
+					t.Fatalf("nobody is locked out and the right password is answered with %d", code)
+				}
+				for _, name := range append([]string{otherName}, spent...) {
+					for range 3 {
+						h.guess(name, "another-Wombat-88")
+					}
+				}
 				known := h.ask(tell, client, subjects[0])
 				if known[0].Statements == 0 {
 					t.Fatal("no statement was counted")
@@ -148,6 +166,12 @@ func TestAccountsCannotBeToldApart(t *testing.T) {
 					if diff := gocmp.Diff(known, h.ask(tell, client, address)); diff != "" {
 						t.Errorf("%s can be told from %s (-, +):\n%s", subjects[0], address, diff)
 					}
+				}
+				if diff := gocmp.Diff(h.ask(tell, client, spent[0]), h.ask(tell, client, spent[1])); diff != "" {
+					t.Errorf("where guesses are used up, %s can be told from %s (-, +):\n%s", spent[0], spent[1], diff)
+				}
+				if code := h.guess(subjects[4], rightPassword); code != http.StatusBadRequest {
+					t.Errorf("the right password of who is locked out is answered with %d, as if it was looked at", code)
 				}
 			})
 		}
@@ -170,19 +194,23 @@ type tellHouse struct {
 	from string // where requests come from; "" for one address
 }
 
-func newTellHouse(t *testing.T, config string) *tellHouse {
+func newTellHouse(t *testing.T, config ...string) *tellHouse {
 	t.Helper()
-	a, _ := start(t, nil, Options{Migrate: true, Clock: clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC))}, config)
+	a, _ := start(t, nil, Options{Migrate: true, Clock: clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 123456000, time.UTC))}, config...)
 	h := &tellHouse{t: t, app: a}
-	for _, address := range subjects {
-		body := map[string]any{"schema_id": "default", "traits": map[string]any{"email": address}}
+	for _, address := range slices.Concat(spent, subjects) {
+		traits := map[string]any{"email": address}
+		body := map[string]any{"schema_id": "default", "traits": traits}
 		switch name, _, _ := strings.Cut(address, "@"); name {
-		case "never":
+		case "never", "blank":
 			continue
 		case "apart":
 			body["state"] = "inactive"
-			fallthrough
-		case "known":
+		case "stuck":
+			traits["name"] = otherName
+			body["verifiable_addresses"] = []any{map[string]any{"value": address, "via": "email", "verified": true, "status": "completed"}}
+		}
+		if address != "plain@cardea.test" {
 			body["credentials"] = map[string]any{"password": map[string]any{"config": map[string]any{"password": rightPassword}}}
 		}
 		if w, _ := h.do(a.Admin, "POST", "/admin/identities", body, "spa", nil); w.Code != http.StatusCreated {
@@ -242,6 +270,20 @@ func form(body map[string]any) string {
 		values.Set(name, fmt.Sprint(v))
 	}
 	return values.Encode()
+}
+
+// guess tries to sign in with a password, as an app does, and gives the status.
+func (h *tellHouse) guess(name, password string) int {
+	h.t.Helper()
+	_, f := h.do(h.app.Public, "GET", "/self-service/login/api", nil, "api", nil)
+	id, _ := f["id"].(string)
+	for _, fields := range []map[string]any{{"method": "identifier_first"}, {"method": "password", "password": password}} {
+		fields["identifier"] = name
+		if w, _ := h.do(h.app.Public, "POST", "/self-service/login?flow="+id, fields, "api", nil); fields["password"] != nil {
+			return w.Code
+		}
+	}
+	return 0
 }
 
 // ask carries a journey on for an address and keeps what could be seen.

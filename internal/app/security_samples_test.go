@@ -23,7 +23,7 @@ var samples = flag.Int("samples", 300, "how many answers are compared for what t
 // their addresses. The last one is nobody's.
 var sorts = map[string]map[string]any{
 	"k": {"verified": true, "password": true},                      // known
-	"l": {"verified": true, "password": true, "state": "inactive"}, // locked
+	"l": {"verified": true, "password": true, "state": "inactive"}, // switched off
 	"u": {"password": true},                                        // with an address that nobody has proved
 	"s": {"verified": true, "provider": true},                      // signed up over a provider
 	"c": {"verified": true},                                        // with codes alone

@@ -51,14 +51,16 @@ func (t *Tenant) TakeGuesses(ctx context.Context, counters []gate.Counter, now t
 		if states, err = take(sorted, now); err != nil || len(states) == len(sorted) {
 			return err
 		}
-		refused := slices.DeleteFunc(slices.Clone(sorted), func(c gate.Counter) bool { return states[c.Subject].Granted })
+		// Nobody is told what a silent counter has counted: asking would take longer, and
+		// tell that it is full.
+		refused := slices.DeleteFunc(slices.Clone(sorted), func(c gate.Counter) bool { return c.Silent || states[c.Subject].Granted })
+		if len(refused) == 0 {
+			return nil
+		}
 		if err := x.guessesRefused(refused, states, now); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(refused, func(c gate.Counter) bool { return !c.Silent }) {
-			return errRefused
-		}
-		return nil
+		return errRefused
 	})
 	undone := errors.Is(err, errRefused)
 	if err != nil && !undone {
@@ -133,9 +135,13 @@ func (x *Tx) takeLocked(counters []gate.Counter, now time.Time) (map[gate.Key]ga
 		if err != nil {
 			return nil, err
 		}
-		row, granted := c.Rule.Take(row, now)
-		if !granted {
-			continue
+		taken, granted := c.Rule.Take(row, now)
+		switch {
+		case granted:
+			row = taken
+			states[c.Subject] = c.Rule.State(row, true, now)
+		case !c.Silent:
+			continue // of a silent one the row is written as it is, so that it is as much work
 		}
 		set := x.guessRow(c, row)
 		_, err = x.c.exec("UPDATE guesses SET about = ?, taken = ?, wait = ?, counted_at = ?, ends_at = ?, free = ?, stop = ?, first_wait = ?, max_wait = ?, "+
@@ -143,7 +149,6 @@ func (x *Tx) takeLocked(counters []gate.Counter, now time.Time) (map[gate.Key]ga
 		if err != nil {
 			return nil, err
 		}
-		states[c.Subject] = c.Rule.State(row, true, now)
 	}
 	return states, nil
 }

@@ -121,6 +121,8 @@ func TestASessionThatEndsIsRefusedAtOnceHereAndSoonElsewhere(t *testing.T) {
 		"rows deleted":         func(p *twoOf) { p.admin(p.one, "DELETE", "/admin/identities/"+p.owner.String()+"/sessions") },
 		"identity deleted":     func(p *twoOf) { p.admin(p.one, "DELETE", "/admin/identities/"+p.owner.String()) },
 		"signed out by itself": func(p *twoOf) { signOut(p, p.one) },
+		"another device":       signOthersOut,
+		"switched off":         switchOff,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newTwoOf(t)
@@ -144,6 +146,37 @@ func signOut(p *twoOf, a *App) {
 	a.Public.ServeHTTP(w, r)
 	if w.Code != 204 {
 		p.Fatalf("signing out answers %d: %s", w.Code, w.Body)
+	}
+}
+
+// signOthersOut ends the session from another device of the same person.
+func signOthersOut(p *twoOf) {
+	p.Helper()
+	rows, token := p.one.db.Tenant(store.DefaultTenant), session.TokenPrefix+strings.Repeat("o", 32)
+	i, err := rows.Identity(p.Context(), p.owner)
+	if err != nil {
+		p.Fatal(err)
+	}
+	s := session.New(uuid.New(), i, session.Method{Method: "password", AAL: session.AAL1, CompletedAt: p.clock.Now()}, session.Device{}, p.clock.Now(), time.Hour)
+	if err := rows.Tx(p.Context(), func(x *store.Tx) error { return x.CreateSession(s, session.HashToken(token)) }); err != nil {
+		p.Fatal(err)
+	}
+	p.want("before the others are signed out", p.one, 200)
+	r := httptest.NewRequest(http.MethodDelete, "/sessions", nil)
+	r.Header.Set("X-Session-Token", token)
+	w := httptest.NewRecorder()
+	if p.one.Public.ServeHTTP(w, r); w.Code != 200 {
+		p.Fatalf("signing others out answers %d: %s", w.Code, w.Body)
+	}
+}
+
+func switchOff(p *twoOf) {
+	p.Helper()
+	r := httptest.NewRequest(http.MethodPatch, "/admin/identities/"+p.owner.String(), strings.NewReader(`[{"op":"replace","path":"/state","value":"inactive"}]`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	if p.one.Admin.ServeHTTP(w, r); w.Code != 200 {
+		p.Fatalf("switching off answers %d: %s", w.Code, w.Body)
 	}
 }
 

@@ -61,9 +61,23 @@ func TestTheSignUpPolicyHoldsOnEveryPath(t *testing.T) {
 		}
 	})
 	t.Run("nobody may any more", func(t *testing.T) {
+		const place = "https://id.cardea.test"
+		both := "selfservice: {methods: {oidc: {config: {base_redirect_uri: '" + place + "'}}}}"
 		dsn := "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "shared.db")) + "?_fk=true"
-		open := newHouse(t, cardeatest.Options{DSN: dsn, Config: everything(methods)})
-		shut := newHouse(t, cardeatest.Options{DSN: dsn, Config: everything(methods, closed)})
+		open := newHouse(t, cardeatest.Options{DSN: dsn, Config: everything(methods, both)})
+		shut := newHouse(t, cardeatest.Options{DSN: dsn, Config: everything(methods, both, closed)})
+		// over begins a registration over the provider and comes back to one of the servers.
+		over := func(kind cardeatest.Kind, back *house) *cardeatest.Answer {
+			c := open.Client(kind)
+			f := c.Start("registration", "return_session_token_exchange_code=true")
+			a := f.Submit(map[string]any{"provider": "acme", "method": "oidc"})
+			callback := provider.Consent(a.Location+a.Text("redirect_browser_to"), map[string]any{"sub": string(kind), "email": string(kind) + "-acme@cardea.test"})
+			browser := back.Client(cardeatest.Browser)
+			if kind != cardeatest.Native {
+				browser.Header.Set("Cookie", cookies(open, c))
+			}
+			return browser.Get(strings.TrimPrefix(callback, place))
+		}
 		for _, kind := range cardeatest.Kinds {
 			for method, fields := range map[string]map[string]any{
 				"password": {"traits.email": string(kind) + "@cardea.test", "password": passwordOf(string(kind))},
@@ -77,6 +91,9 @@ func TestTheSignUpPolicyHoldsOnEveryPath(t *testing.T) {
 					t.Errorf("a %s goes on with a form of before by %s: %d %s", kind, method, a.Status, a.Body)
 				}
 			}
+			if a := over(kind, shut); !strings.Contains(a.Location, "/error") {
+				t.Errorf("a %s comes back from the provider: %d to %q", kind, a.Status, a.Location)
+			}
 		}
 		if n := open.accounts(); n != 0 {
 			t.Errorf("%d accounts were made", n)
@@ -84,6 +101,12 @@ func TestTheSignUpPolicyHoldsOnEveryPath(t *testing.T) {
 		begun := open.Client(cardeatest.Native).Start("registration", "") // otherwise the test proves nothing
 		if a := begun.Submit(map[string]any{"method": "password", "traits.email": owner, "password": passwordOf(owner)}); a.Status != 200 {
 			t.Errorf("where people may sign up: %d %s", a.Status, a.Body)
+		}
+		for _, kind := range cardeatest.Kinds {
+			over(kind, open)
+		}
+		if n := open.accounts(); n != 4 {
+			t.Errorf("where people may sign up there are %d accounts, want 4", n)
 		}
 	})
 	t.Run("with one schema", func(t *testing.T) {

@@ -130,33 +130,37 @@ func TestNativeAndBrowserFlowsAreNotConfused(t *testing.T) {
 			}
 		}
 	})
-	for journey, end := range map[string]func(c *cardeatest.Client) *cardeatest.Answer{
-		"login": func(c *cardeatest.Client) *cardeatest.Answer { return c.Start("login", "").Submit(fields) },
-		"registration": func(c *cardeatest.Client) *cardeatest.Answer {
-			email := string(c.Kind) + "@cardea.test"
-			return c.Start("registration", "").Submit(map[string]any{"method": "password", "traits.email": email, "password": passwordOf(email)})
-		},
-		"recovery": func(c *cardeatest.Client) *cardeatest.Answer {
-			f := c.Start("recovery", "")
-			f.Submit(map[string]any{"method": "code", "email": owner})
-			return f.Submit(map[string]any{"method": "code", "code": h.LastMail(owner).Code()})
-		},
-	} {
-		t.Run("an app's "+journey+" gives no cookie, a browser's no token", func(t *testing.T) {
-			a := end(h.Client(cardeatest.Native))
-			if find(a.JSON, "session_token", "ory_session_token") == "" || sessionOf(a) != "" {
-				t.Errorf("an app: %d %s %v", a.Status, a.Body, a.Header)
-			}
-			for _, kind := range []cardeatest.Kind{cardeatest.SPA, cardeatest.Browser} {
-				a := end(h.Client(kind))
-				if find(a.JSON, "session_token", "ory_session_token") != "" || strings.Contains(string(a.Body), "ory_st_") || sessionOf(a) == "" {
-					t.Errorf("a %s: %d %s", kind, a.Status, a.Body)
+	newer := newHouse(t, cardeatest.Options{Config: everything("feature_flags: {use_continue_with_transitions: true}")})
+	newer.person(owner, nil)
+	for flags, h := range map[string]*house{"": h, " as newer clients have it": newer} {
+		for journey, end := range map[string]func(c *cardeatest.Client) *cardeatest.Answer{
+			"login": func(c *cardeatest.Client) *cardeatest.Answer { return c.Start("login", "").Submit(fields) },
+			"registration": func(c *cardeatest.Client) *cardeatest.Answer {
+				email := string(c.Kind) + "@cardea.test"
+				return c.Start("registration", "").Submit(map[string]any{"method": "password", "traits.email": email, "password": passwordOf(email)})
+			},
+			"recovery": func(c *cardeatest.Client) *cardeatest.Answer {
+				f := c.Start("recovery", "")
+				f.Submit(map[string]any{"method": "code", "email": owner})
+				return f.Submit(map[string]any{"method": "code", "code": h.LastMail(owner).Code()})
+			},
+		} {
+			t.Run("an app's "+journey+" gives no cookie, a browser's no token"+flags, func(t *testing.T) {
+				a := end(h.Client(cardeatest.Native))
+				if find(a.JSON, "session_token", "ory_session_token") == "" || sessionOf(a) != "" {
+					t.Errorf("an app: %d %s %v", a.Status, a.Body, a.Header)
 				}
-				if line := sessionOf(a); strings.Contains(line, "ory_st_") || !strings.Contains(line, "HttpOnly") || !strings.Contains(line, "SameSite=Lax") {
-					t.Errorf("a %s: the cookie is %q", kind, line)
+				for _, kind := range []cardeatest.Kind{cardeatest.SPA, cardeatest.Browser} {
+					a := end(h.Client(kind))
+					if find(a.JSON, "session_token", "ory_session_token") != "" || strings.Contains(string(a.Body), "ory_st_") || sessionOf(a) == "" {
+						t.Errorf("a %s: %d %s", kind, a.Status, a.Body)
+					}
+					if line := sessionOf(a); strings.Contains(line, "ory_st_") || !strings.Contains(line, "HttpOnly") || !strings.Contains(line, "SameSite=Lax") {
+						t.Errorf("a %s: the cookie is %q", kind, line)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 	t.Run("a browser's flow in an app", func(t *testing.T) {
 		f := h.Client(cardeatest.SPA).Start("login", "")

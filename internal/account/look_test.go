@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/language"
+
 	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/ui"
@@ -131,6 +133,29 @@ func TestEveryScreenIsDrawnInEveryLanguageWithoutGaps(t *testing.T) {
 					t.Errorf("%s, %s: there is %q in %q", s.name, l.Tag, gap, text)
 				}
 			}
+		}
+	}
+}
+
+// TestEveryPageIsInThePreview, and so in front of whoever checks how pages look.
+func TestEveryPageIsInThePreview(t *testing.T) {
+	j := &journeys{setup: setup(t, func(s *config.Snapshot) { s.Development = true })}
+	j.setup.Dev = true
+	p := pages(t, j)
+	var shown strings.Builder
+	for _, s := range screens() {
+		r := httptest.NewRequest("GET", "/preview?screen="+s.name, nil)
+		r.Header.Set("Accept-Language", "en")
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		shown.WriteString(textOf(elements(document(t, w), "body")[0]) + "\n")
+	}
+	words := catalogue(t).Locale(language.English).Pages()
+	for _, key := range words.Keys() {
+		switch {
+		case !strings.HasSuffix(key, ".title"), key == "mailbox.title", key == "trial.title": // those are for developers and operators
+		case !strings.Contains(shown.String(), words.Text(key, "name", "Cardea")):
+			t.Errorf("no screen has the title %s", key)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"encoding/json"
+
 	"cardea/internal/flow"
 	"cardea/internal/session"
 	"cardea/internal/ui"
@@ -117,6 +119,9 @@ func secondFactors() ui.Nodes {
 
 func stepUp(p *flow.Page)    { p.Flow.RequestedAAL = session.AAL2 }
 func refreshed(p *flow.Page) { p.Flow.Refresh = true }
+func choosing(p *flow.Page) {
+	p.Flow.Facts = map[string]json.RawMessage{"stage": []byte(`{"stage": "credentials"}`)}
+}
 
 // screens are all of them: every screen in every state.
 func screens() []screen {
@@ -175,7 +180,7 @@ func registrationScreens() []screen {
 			wrong(password, ui.ValidationPasswordMinLength, "min_length", 8, "actual_length", 5), button,
 		}}),
 		of("registration-first-step", shown{kind: flow.Registration, nodes: ui.Nodes{email(nil), name, submit(ui.Profile, "profile", ui.RegistrationContinue), provider("Google", "google", ui.RegistrationWithProvider)}}),
-		of("registration-second-step", shown{kind: flow.Registration, messages: []ui.Message{ui.New(ui.RegistrationChooseCredential)}, nodes: append(ui.Nodes{
+		of("registration-second-step", shown{kind: flow.Registration, change: choosing, messages: []ui.Message{ui.New(ui.RegistrationChooseCredential)}, nodes: append(ui.Nodes{
 			ui.Hidden(ui.Default, "traits.email", "grace@example.org"), password, button, submit(ui.Code, "code", ui.RegistrationSendCode),
 			ui.Submit(ui.Profile, "screen", "previous", ui.New(ui.RegistrationBack)),
 		}, passkeyButton("passkey_register_trigger", ui.TriggerPasskeyRegistration, ui.RegistrationWithPasskey)...)}),

@@ -47,6 +47,7 @@ func (s span) attribute(key string) string {
 // collector takes traces as OTLP over HTTP.
 type collector struct {
 	*httptest.Server
+	came chan struct{} // that there are more spans
 
 	mu     sync.Mutex
 	spans  []span
@@ -55,7 +56,7 @@ type collector struct {
 }
 
 func newCollector(t *testing.T) *collector {
-	c := &collector{}
+	c := &collector{came: make(chan struct{}, 1)}
 	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		var sent struct {
@@ -79,6 +80,7 @@ func newCollector(t *testing.T) *collector {
 				c.spans = append(c.spans, scope.Spans...)
 			}
 		}
+		c.more()
 	}))
 	t.Cleanup(c.Close)
 	return c
@@ -93,7 +95,14 @@ func (c *collector) config() string {
 // whole waits for all spans of a trace: until its first step, which ends last, is here.
 func (c *collector) whole(t *testing.T, traceID, root string) []span {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	patience := time.NewTimer(time.Minute)
+	defer patience.Stop()
+	for {
+		select {
+		case <-c.came:
+		case <-patience.C:
+			t.Fatalf("the trace %s has not arrived", traceID)
+		}
 		c.mu.Lock()
 		var all []span
 		ended := false
@@ -105,11 +114,18 @@ func (c *collector) whole(t *testing.T, traceID, root string) []span {
 		}
 		c.mu.Unlock()
 		if ended {
+			c.more()
 			return all
 		}
 	}
-	t.Fatalf("the trace %s has not arrived", traceID)
-	return nil
+}
+
+// more says that there are spans to look at.
+func (c *collector) more() {
+	select {
+	case c.came <- struct{}{}:
+	default: // it was said already
+	}
 }
 
 // TestATraceShowsEveryStepOfASignUp calls a hook that takes no body, because bodies are

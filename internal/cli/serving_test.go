@@ -62,7 +62,7 @@ func reach(ts *testscript.TestScript, neg bool, args []string) {
 	}}}
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		res, err := client.Get("http://cardea.test" + args[1])
 		if err == nil {

@@ -91,10 +91,17 @@ func pages(t testing.TB, j *journeys) *Pages {
 	if j.setup == nil {
 		j.setup = setup(t, nil)
 	}
-	p, err := New(Options{Journeys: j, Catalogue: catalogue(t)})
+	return looking(t, New(Options{Journeys: j}), catalogue(t))
+}
+
+// looking gives pages the look of a configuration that says nothing about it.
+func looking(t testing.TB, p *Pages, words *ui.Catalogue) *Pages {
+	t.Helper()
+	use, err := p.Prepare(&config.Snapshot{}, words)
 	if err != nil {
 		t.Fatal(err)
 	}
+	use()
 	return p
 }
 

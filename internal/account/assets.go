@@ -5,12 +5,14 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // assets are the files that pages load, by the path they are served at. The path
@@ -28,7 +30,7 @@ type assets struct {
 type asset struct {
 	contentType string
 	content     []byte
-	packed      []byte // with gzip
+	packed      func() []byte // with gzip
 }
 
 // readAssets reads the files and adds a theme to the style sheet.
@@ -54,11 +56,7 @@ func readAssets(files fs.FS, theme string) (*assets, error) {
 		sum := sha256.Sum256(content)
 		ext := path.Ext(f.name)
 		*f.path = "/assets/" + strings.TrimSuffix(path.Base(f.name), ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		packed, err := pack(content)
-		if err != nil {
-			return nil, fmt.Errorf("compress the asset: %w", err)
-		}
-		a.files[*f.path] = asset{contentType: f.contentType, content: content, packed: packed}
+		a.files[*f.path] = asset{contentType: f.contentType, content: content, packed: sync.OnceValue(func() []byte { return pack(content) })}
 	}
 	return a, nil
 }
@@ -75,9 +73,11 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	content := a.content
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") && len(a.packed) < len(content) {
-		h.Set("Content-Encoding", "gzip")
-		content = a.packed
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if packed := a.packed(); packed != nil {
+			h.Set("Content-Encoding", "gzip")
+			content = packed
+		}
 	}
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	if r.Method != http.MethodHead {
@@ -85,18 +85,17 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pack compresses once what is sent many times.
-func pack(content []byte) ([]byte, error) {
+// pack compresses once what is sent many times, when somebody asks for it first: the
+// start does not wait for it. It gives nil when that makes nothing smaller.
+func pack(content []byte) []byte {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
+	_, err = w.Write(content)
+	if errors.Join(err, w.Close()) != nil || b.Len() >= len(content) {
+		return nil
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }

@@ -13,7 +13,6 @@ import (
 	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/problem"
-	"cardea/internal/ui"
 )
 
 // letters is a mailbox.
@@ -32,15 +31,7 @@ func (l letters) Letter(_ context.Context, id uuid.UUID) (Letter, error) {
 
 func mailboxPages(t *testing.T, set *flow.Setup, box Mailbox) *Pages {
 	t.Helper()
-	catalogue, err := ui.NewCatalogue()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := New(Options{Journeys: &journeys{setup: set}, Catalogue: catalogue, Mailbox: box})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return looking(t, New(Options{Journeys: &journeys{setup: set}, Mailbox: box}), catalogue(t))
 }
 
 func read(p *Pages, address string) *httptest.ResponseRecorder {

@@ -8,11 +8,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"cardea/internal/config"
 	"cardea/internal/flow"
 	"cardea/internal/problem"
 	"cardea/internal/session"
-	"cardea/internal/ui"
 	"cardea/web"
 )
 
@@ -36,12 +34,11 @@ type Journeys interface {
 
 // Options are the parts the pages are made of.
 type Options struct {
-	Journeys  Journeys
-	Self      Self // nil for settings that end with the flow's
-	Catalogue *ui.Catalogue
-	Mailbox   Mailbox      // nil for none
-	Files     fs.FS        // css and icons; nil for the embedded ones
-	Log       *slog.Logger // for failures of ours; nil for none
+	Journeys Journeys
+	Self     Self         // nil for settings that end with the flow's
+	Mailbox  Mailbox      // nil for none
+	Files    fs.FS        // css and icons; nil for the embedded ones
+	Log      *slog.Logger // for failures of ours; nil for none
 }
 
 // Pages serves the built-in pages. Safe for concurrent use.
@@ -56,22 +53,15 @@ type Pages struct {
 	log      *slog.Logger
 }
 
-// New reads templates and assets; Prepare changes them as a configuration wants. An
-// error names the one that is broken.
-func New(o Options) (*Pages, error) {
+// New makes pages that are nobody's until Prepare has given them a look.
+func New(o Options) *Pages {
 	if o.Files == nil {
 		o.Files = web.Files
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Pages{journeys: o.Journeys, self: o.Self, mailbox: o.Mailbox, files: o.Files, log: o.Log}
-	use, err := p.Prepare(&config.Snapshot{}, o.Catalogue)
-	if err != nil {
-		return nil, err
-	}
-	use()
-	return p, nil
+	return &Pages{journeys: o.Journeys, self: o.Self, mailbox: o.Mailbox, files: o.Files, log: o.Log}
 }
 
 // page answers for one address.

@@ -186,9 +186,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		Tokenizer: templates.find, PublicKeys: templates.publicKeys, WebAuthnJS: script,
 		Ready: a.ready, Metrics: metrics.Handler(), Watch: watcher{metrics}, Tracer: a.tracer, Clock: o.Clock, Rand: o.Rand, Log: o.Log, Version: o.Version,
 	})
-	if a.pages, err = account.New(account.Options{Journeys: a.wire, Self: a.wire, Catalogue: a.words, Mailbox: mailbox{mail}, Log: o.Log}); err != nil {
-		return nil, err
-	}
+	a.pages = account.New(account.Options{Journeys: a.wire, Self: a.wire, Mailbox: mailbox{mail}, Log: o.Log})
 	a.wire.UsePages(a.pages)
 	if err := a.use(ctx, snapshot); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -13,21 +14,33 @@ import (
 // schemaURL names the schema inside the compiler; nothing is ever fetched from it.
 const schemaURL = "cardea:config"
 
-// validate checks the merged tree and lists everything that is wrong with it.
-// The error is a broken schema, not a broken configuration.
-func (d document) validate(l *layers) ([]Issue, error) {
+// compiled is the schema as it checks a tree: the same for every load of a process.
+var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	schema, err := readSchema()
+	if err != nil {
+		return nil, err
+	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(jsonschema.SchemeURLLoader{})
 	c.RegisterFormat(&jsonschema.Format{Name: "go-duration", Validate: checkText(parseDuration)})
 	c.RegisterFormat(&jsonschema.Format{Name: "byte-size", Validate: checkText(ParseByteSize)})
 	c.RegisterFormat(&jsonschema.Format{Name: "argon2-memory", Validate: checkText(parseArgon2Memory)})
-	root := map[string]any(d.root)
-	if err := c.AddResource(schemaURL, root); err != nil {
+	if err := c.AddResource(schemaURL, map[string]any(schema.root)); err != nil {
 		return nil, fmt.Errorf("configuration schema: %w", err)
 	}
 	s, err := c.Compile(schemaURL)
 	if err != nil {
 		return nil, fmt.Errorf("configuration schema: %w", err)
+	}
+	return s, nil
+})
+
+// validate checks the merged tree and lists everything that is wrong with it.
+// The error is a broken schema, not a broken configuration.
+func (d document) validate(l *layers) ([]Issue, error) {
+	s, err := compiled()
+	if err != nil {
+		return nil, err
 	}
 	failed, _ := s.Validate(l.tree).(*jsonschema.ValidationError)
 	if failed == nil {

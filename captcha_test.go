@@ -96,7 +96,7 @@ func TestAProofIsGoodForOneSubmissionOfOneFlowUntilItsEnd(t *testing.T) {
 	harder := work
 	harder.Salt = "0" + harder.Salt
 	forged := work
-	forged.Signature = "00" + forged.Signature[2:]
+	forged.Signature = cardeatest.WrongCode(forged.Signature[:1]) + forged.Signature[1:]
 	algorithm := work
 	algorithm.Algorithm = "SHA-1"
 	for name, proof := range map[string]string{

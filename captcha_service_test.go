@@ -123,7 +123,7 @@ func TestPagesAreOpenToAWidgetOnlyWhereItIsShown(t *testing.T) {
 	if !strings.Contains(none, "script-src 'self';") || strings.Contains(none, "connect-src") || strings.Contains(none, "frame-src") {
 		t.Errorf("without a barrier: %s", none)
 	}
-	own := policyOf(behindBarrier(t, ", flows: {login: always}"), "login")
+	own := policyOf(behindBarrier(t, nil, ", flows: {login: always}"), "login")
 	if !strings.Contains(own, "script-src 'self';") || !strings.Contains(own, "connect-src 'self';") || strings.Contains(own, "frame-src") {
 		t.Errorf("with our own: %s", own)
 	}

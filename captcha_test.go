@@ -3,6 +3,7 @@ package cardea_test
 import (
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,9 +19,9 @@ const (
 
 // behindBarrier is a server on which journeys of all kinds need little work, with more
 // settings of cardea.captcha.
-func behindBarrier(t *testing.T, more string) *cardeatest.Server {
+func behindBarrier(t *testing.T, on engine, more string) *cardeatest.Server {
 	t.Helper()
-	return cardeatest.New(t, cardeatest.Options{Pages: true, Config: "cardea: {captcha: {proof_of_work: {difficulty: 60, hardest: 1000}" + more + "}}\n" +
+	return cardeatest.New(t, cardeatest.Options{DSN: on.database(t), Pages: true, Config: "cardea: {captcha: {proof_of_work: {difficulty: 60, hardest: 1000}" + more + "}}\n" +
 		"selfservice: {methods: {code: {enabled: true}}, flows: {recovery: {enabled: true, use: code}, verification: {enabled: true, use: code}}}\n"})
 }
 
@@ -57,7 +58,7 @@ func told(f *cardeatest.Flow, a *cardeatest.Answer) []int { return f.Form(a).Mes
 func TestEveryJourneyOfEveryClientPassesTheBarrierWithAProof(t *testing.T) {
 	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
 		for kind, fields := range everyJourney {
-			s := behindBarrier(t, ", flows: {"+kind+": always}")
+			s := behindBarrier(t, nil, ", flows: {"+kind+": always}")
 			s.CreateIdentity(annsMail, cardeatest.Password)
 			f := func() *cardeatest.Flow {
 				c := s.Client(k)
@@ -86,10 +87,14 @@ func TestEveryJourneyOfEveryClientPassesTheBarrierWithAProof(t *testing.T) {
 }
 
 func TestAProofIsGoodForOneSubmissionOfOneFlowUntilItsEnd(t *testing.T) {
-	s := behindBarrier(t, ", when: always")
+	provesOnce(t, cardeatest.Native, nil)
+}
+
+func provesOnce(t *testing.T, k cardeatest.Kind, on engine) {
+	s := behindBarrier(t, on, ", when: always")
 	s.CreateIdentity(annsMail, cardeatest.Password)
 	wrong := map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"}
-	c := s.Client(cardeatest.Native)
+	c := s.Client(k)
 	f, other := c.Start("login", ""), c.Start("login", "")
 	work, _ := f.Answer.Work()
 	answer := work.Solve()
@@ -119,16 +124,21 @@ func TestAProofIsGoodForOneSubmissionOfOneFlowUntilItsEnd(t *testing.T) {
 }
 
 func TestOfParallelSubmissionsWithOneProofOneIsLookedAt(t *testing.T) {
-	s := behindBarrier(t, ", when: always")
-	s.CreateIdentity(annsMail, cardeatest.Password)
-	f := s.Client(cardeatest.Native).Start("login", "")
+	provesOnceInParallel(t, cardeatest.Native, nil)
+}
+
+func provesOnceInParallel(t *testing.T, k cardeatest.Kind, on engine) {
+	here, there := twoBehindBarrier(t, on, ", when: always")
+	here.CreateIdentity(annsMail, cardeatest.Password)
+	f := here.Client(k).Start("login", "")
+	flows := []*cardeatest.Flow{f, there.Client(k).Resume("login", f.ID)}
 	work, _ := f.Answer.Work()
 	fields := with(map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"}, work.Solve())
 	var looked, refused atomic.Int64
 	var all sync.WaitGroup
-	for range 20 {
+	for n := range 20 {
 		all.Go(func() {
-			ids := f.Submit(fields).Messages()
+			ids := flows[n%2].Submit(fields).Messages()
 			if slices.Contains(ids, wrongPassword) {
 				looked.Add(1)
 			}
@@ -143,9 +153,42 @@ func TestOfParallelSubmissionsWithOneProofOneIsLookedAt(t *testing.T) {
 	}
 }
 
+// twoBehindBarrier are two processes on one database.
+func twoBehindBarrier(t *testing.T, on engine, more string) (here, there *cardeatest.Server) {
+	t.Helper()
+	dsn := on.database(t)
+	if dsn == "" {
+		dsn = "sqlite://" + filepath.ToSlash(filepath.Join(t.TempDir(), "cardea.db")) + "?_fk=true"
+	}
+	same := func(testing.TB) string { return dsn }
+	return behindBarrier(t, same, more), behindBarrier(t, same, more)
+}
+
+func TestWrongPasswordsCountForAllProcesses(t *testing.T) {
+	countsForAllProcesses(t, cardeatest.Native, nil)
+}
+
+func countsForAllProcesses(t *testing.T, k cardeatest.Kind, on engine) {
+	here, there := twoBehindBarrier(t, on, ", risk: {wrong_passwords: 3}")
+	here.CreateIdentity(annsMail, cardeatest.Password)
+	fields := map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"}
+	for n, s := range []*cardeatest.Server{here, there, here} {
+		f := s.Client(k).Start("login", "")
+		if a := f.Submit(fields); !slices.Contains(told(f, a), wrongPassword) {
+			t.Fatalf("guess %d: %d %s", n+1, a.Status, a.Body)
+		}
+	}
+	for n, s := range []*cardeatest.Server{here, there} {
+		f := s.Client(k).Start("login", "")
+		if a := f.Submit(fields); !slices.Contains(told(f, a), captchaDue) {
+			t.Errorf("guess 4 in process %d: %d %s", n+1, a.Status, a.Body)
+		}
+	}
+}
+
 func TestWrongPasswordsRaiseTheBarrierAndAProofOpensIt(t *testing.T) {
 	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := behindBarrier(t, ", risk: {wrong_passwords: 2}")
+		s := behindBarrier(t, nil, ", risk: {wrong_passwords: 2}")
 		s.CreateIdentity(annsMail, cardeatest.Password)
 		for _, who := range []string{annsMail, "eve@cardea.test"} { // whether there is an account does not matter
 			fields := map[string]any{"method": "password", "identifier": who, "password": "wrong-Wombats-99"}
@@ -206,10 +249,23 @@ func TestPagesOfOnesOwnHaveNoBarrierUnlessSomebodyAsksForIt(t *testing.T) {
 	})
 }
 
-func TestWorkThatIsTooEasyByNowIsRefused(t *testing.T) {
-	s := behindBarrier(t, ", risk: {wrong_passwords: 1}")
+func TestAProofThatIsTooOldIsRefused(t *testing.T) { provesInTime(t, cardeatest.Native, nil) }
+
+func provesInTime(t *testing.T, k cardeatest.Kind, on engine) {
+	s := cardeatest.New(t, cardeatest.Options{DSN: on.database(t), Config: "cardea: {captcha: {when: always, proof_of_work: {difficulty: 60, lifespan: 1ns}}}\n"})
 	s.CreateIdentity(annsMail, cardeatest.Password)
-	c := s.Client(cardeatest.Native)
+	f := s.Client(k).Start("login", "")
+	if a := proven(t, f, everyJourney["login"]); !slices.Contains(told(f, a), captchaWrong) {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}
+
+func TestWorkThatIsTooEasyByNowIsRefused(t *testing.T) { worksHarder(t, cardeatest.Native, nil) }
+
+func worksHarder(t *testing.T, k cardeatest.Kind, on engine) {
+	s := behindBarrier(t, on, ", risk: {wrong_passwords: 1}")
+	s.CreateIdentity(annsMail, cardeatest.Password)
+	c := s.Client(k)
 	fields := map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"}
 	early := c.Start("login", "")
 	early.Submit(fields)
@@ -230,7 +286,7 @@ func TestWorkThatIsTooEasyByNowIsRefused(t *testing.T) {
 }
 
 func TestGuessesWithoutAProofUseNothingUp(t *testing.T) {
-	s := behindBarrier(t, ", risk: {wrong_passwords: 1}")
+	s := behindBarrier(t, nil, ", risk: {wrong_passwords: 1}")
 	s.CreateIdentity(annsMail, cardeatest.Password)
 	c := s.Client(cardeatest.Native)
 	for range 40 { // twice as many as are ever looked at
@@ -280,7 +336,7 @@ func TestManySignUpsFromOnePublicAddressRaiseTheBarrier(t *testing.T) {
 }
 
 func TestWidgetsGetTheirChallengeFromAnAddress(t *testing.T) {
-	s := behindBarrier(t, ", flows: {login: always}")
+	s := behindBarrier(t, nil, ", flows: {login: always}")
 	s.CreateIdentity(annsMail, cardeatest.Password)
 	c := s.Client(cardeatest.Native)
 	f := c.Start("login", "")

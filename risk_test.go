@@ -21,9 +21,9 @@ const (
 
 // unusual is a server that does something about unusual sign-ins. The proxy that tests
 // stand for says where clients are.
-func unusual(t *testing.T, policies, more string) *cardeatest.Server {
+func unusual(t *testing.T, on engine, policies, more string) *cardeatest.Server {
 	t.Helper()
-	return cardeatest.New(t, cardeatest.Options{Config: "cardea: {throttle: {trusted_proxies: [127.0.0.1]}, risk: {policies: [" + policies + "]" + more + "}}\nsession: {whoami: {required_aal: aal1}}\n" +
+	return cardeatest.New(t, cardeatest.Options{DSN: on.database(t), Config: "cardea: {throttle: {trusted_proxies: [127.0.0.1]}, risk: {policies: [" + policies + "]" + more + "}}\nsession: {whoami: {required_aal: aal1}}\n" +
 		"selfservice: {methods: {totp: {enabled: true}, code: {enabled: true}}, flows: {recovery: {enabled: true, use: code}, verification: {enabled: true, use: code}}}\n"})
 }
 
@@ -56,7 +56,7 @@ const notifyAboutStrangers = "{when: [new_device, new_network], then: notify}"
 
 func TestPeopleAreAskedAboutASignInOnANewDeviceInANewNetwork(t *testing.T) {
 	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := unusual(t, notifyAboutStrangers, "")
+		s := unusual(t, nil, notifyAboutStrangers, "")
 		ann := atHome(t, s, k)
 		neighbour := at(s.Client(k), "192.0.2.200")
 		neighbour.SignIn(annsMail, cardeatest.Password)
@@ -88,48 +88,50 @@ func TestPeopleAreAskedAboutASignInOnANewDeviceInANewNetwork(t *testing.T) {
 }
 
 func TestWhoeverItWasNotSignsThatDeviceOutByTheLinkOnce(t *testing.T) {
-	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := unusual(t, notifyAboutStrangers, "")
-		ann := atHome(t, s, k)
-		stranger := at(s.Client(k), farAddress)
-		stranger.SignIn(annsMail, cardeatest.Password)
-		link := inquiry(s).Link()
-		if !strings.HasPrefix(link, s.PublicURL+"/not-me?token=") {
-			t.Fatalf("the link is %q", link)
+	forEachClient(t, inFile(signsOutByTheLink))
+}
+
+func signsOutByTheLink(t *testing.T, k cardeatest.Kind, on engine) {
+	s := unusual(t, on, notifyAboutStrangers, "")
+	ann := atHome(t, s, k)
+	stranger := at(s.Client(k), farAddress)
+	stranger.SignIn(annsMail, cardeatest.Password)
+	link := inquiry(s).Link()
+	if !strings.HasPrefix(link, s.PublicURL+"/not-me?token=") {
+		t.Fatalf("the link is %q", link)
+	}
+	for range 2 { // whoever opens the link changes nothing
+		a := s.Client(cardeatest.Browser).Get(strings.TrimPrefix(link, s.PublicURL))
+		if a.Status != 200 || !strings.Contains(string(a.Body), "<form") {
+			t.Fatalf("the page: %d %s", a.Status, a.Body)
 		}
-		for range 2 { // whoever opens the link changes nothing
-			a := s.Client(cardeatest.Browser).Get(strings.TrimPrefix(link, s.PublicURL))
-			if a.Status != 200 || !strings.Contains(string(a.Body), "<form") {
-				t.Fatalf("the page: %d %s", a.Status, a.Body)
-			}
-		}
-		if stranger.WhoAmI().Status != 200 {
-			t.Fatal("opening the link has an effect")
-		}
-		token := link[strings.Index(link, "token=")+6:]
-		a := s.Client(cardeatest.Browser).Do("POST", "/self-service/not-me", url.Values{"token": {token}})
-		if a.Status != http.StatusSeeOther || !strings.HasPrefix(a.Location, s.PublicURL+"/not-me?state=ended") {
-			t.Fatalf("the button: %d %s %s", a.Status, a.Location, a.Body)
-		}
-		if page := s.Client(cardeatest.Browser).Get(strings.TrimPrefix(a.Location, s.PublicURL)); page.Status != 200 || !strings.Contains(string(page.Body), "/self-service/recovery/browser") {
-			t.Errorf("the page afterwards does not lead to recovery: %d %s", page.Status, page.Body)
-		}
-		if got := stranger.WhoAmI().Status; got != 401 {
-			t.Errorf("the stranger is still signed in: %d", got)
-		}
-		if got := ann.WhoAmI().Status; got != 200 {
-			t.Errorf("Ann was signed out: %d", got)
-		}
-		if a := s.Client(cardeatest.SPA).Do("POST", "/self-service/not-me", map[string]any{"token": token}); a.Status != http.StatusGone {
-			t.Errorf("a second time: %d %s", a.Status, a.Body)
-		}
-		// Nothing is compared with that sign-in any more.
-		before := len(s.Mails(annsMail))
-		at(s.Client(k), farAddress).SignIn(annsMail, cardeatest.Password)
-		if len(s.Mails(annsMail)) != before+1 {
-			t.Error("the stranger's network passes for Ann's")
-		}
-	})
+	}
+	if stranger.WhoAmI().Status != 200 {
+		t.Fatal("opening the link has an effect")
+	}
+	token := link[strings.Index(link, "token=")+6:]
+	a := s.Client(cardeatest.Browser).Do("POST", "/self-service/not-me", url.Values{"token": {token}})
+	if a.Status != http.StatusSeeOther || !strings.HasPrefix(a.Location, s.PublicURL+"/not-me?state=ended") {
+		t.Fatalf("the button: %d %s %s", a.Status, a.Location, a.Body)
+	}
+	if page := s.Client(cardeatest.Browser).Get(strings.TrimPrefix(a.Location, s.PublicURL)); page.Status != 200 || !strings.Contains(string(page.Body), "/self-service/recovery/browser") {
+		t.Errorf("the page afterwards does not lead to recovery: %d %s", page.Status, page.Body)
+	}
+	if got := stranger.WhoAmI().Status; got != 401 {
+		t.Errorf("the stranger is still signed in: %d", got)
+	}
+	if got := ann.WhoAmI().Status; got != 200 {
+		t.Errorf("Ann was signed out: %d", got)
+	}
+	if a := s.Client(cardeatest.SPA).Do("POST", "/self-service/not-me", map[string]any{"token": token}); a.Status != http.StatusGone {
+		t.Errorf("a second time: %d %s", a.Status, a.Body)
+	}
+	// Nothing is compared with that sign-in any more.
+	before := len(s.Mails(annsMail))
+	at(s.Client(k), farAddress).SignIn(annsMail, cardeatest.Password)
+	if len(s.Mails(annsMail)) != before+1 {
+		t.Error("the stranger's network passes for Ann's")
+	}
 }
 
 func TestWhatIsNoLinkOfThisKindEndsNothing(t *testing.T) {
@@ -163,7 +165,7 @@ func TestWhatIsNoLinkOfThisKindEndsNothing(t *testing.T) {
 }
 
 func TestALinkThatIsTooOldEndsNothing(t *testing.T) {
-	s := unusual(t, notifyAboutStrangers, ", not_me: {lifespan: 1ns}")
+	s := unusual(t, nil, notifyAboutStrangers, ", not_me: {lifespan: 1ns}")
 	atHome(t, s, cardeatest.Native)
 	stranger := at(s.Client(cardeatest.Native), farAddress)
 	stranger.SignIn(annsMail, cardeatest.Password)
@@ -178,7 +180,7 @@ func TestALinkThatIsTooOldEndsNothing(t *testing.T) {
 }
 
 func TestNobodyIsAskedAtAnAddressThatWasNotProved(t *testing.T) {
-	s := unusual(t, notifyAboutStrangers, "")
+	s := unusual(t, nil, notifyAboutStrangers, "")
 	at(s.Client(cardeatest.Native), homeAddress).SignUp(annsMail, cardeatest.Password)
 	at(s.Client(cardeatest.Native), farAddress).SignIn(annsMail, cardeatest.Password)
 	if m := inquiry(s); m != nil {
@@ -188,7 +190,7 @@ func TestNobodyIsAskedAtAnAddressThatWasNotProved(t *testing.T) {
 
 func TestAWellKnownBrowserMayBeAnywhere(t *testing.T) {
 	for _, k := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
-		s := unusual(t, "{when: [new_device, new_network], then: block}", "")
+		s := unusual(t, nil, "{when: [new_device, new_network], then: block}", "")
 		ann := atHome(t, s, k)
 		if a := ann.Get(ann.Get("/self-service/logout/browser").Text("logout_url")); a.Status >= 400 {
 			t.Fatalf("sign out: %d %s", a.Status, a.Body)
@@ -221,80 +223,84 @@ func held(t *testing.T, c *cardeatest.Client) {
 const holdStrangers = "{when: [new_network], then: second_factor}"
 
 func TestAnUnusualSignInNeedsTheSecondFactorThatTheAccountHas(t *testing.T) {
-	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := unusual(t, holdStrangers, "")
-		ann := atHome(t, s, k)
-		f := ann.Start("settings", "")
-		key := offeredKey(t, f.Answer)
-		if a := f.Submit(map[string]any{"method": "totp", "totp_code": appCode(t, key)}); a.Status >= 400 {
-			t.Fatalf("%d %s", a.Status, a.Body)
-		}
-		at(s.Client(k), homeAddress).SignIn(annsMail, cardeatest.Password) // the usual one needs none
-		c := at(s.Client(k), farAddress)
-		a := c.Start("login", "").Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password})
+	forEachClient(t, inFile(needsTheSecondFactor))
+}
+
+func needsTheSecondFactor(t *testing.T, k cardeatest.Kind, on engine) {
+	s := unusual(t, on, holdStrangers, "")
+	ann := atHome(t, s, k)
+	f := ann.Start("settings", "")
+	key := offeredKey(t, f.Answer)
+	if a := f.Submit(map[string]any{"method": "totp", "totp_code": appCode(t, key)}); a.Status >= 400 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	at(s.Client(k), homeAddress).SignIn(annsMail, cardeatest.Password) // the usual one needs none
+	c := at(s.Client(k), farAddress)
+	a := c.Start("login", "").Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password})
+	if k == cardeatest.Native {
+		c.Token = a.Text("session_token")
+		a = c.WhoAmI()
+	}
+	held(t, c)
+	again := c.Start("login", "refresh=true") // the same password once more makes up for nothing
+	again.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password})
+	held(t, c)
+	f = follow(t, c, a)
+	if got := f.Form(f.Submit(map[string]any{"method": "totp", "totp_code": "abcdef"})).Messages(); !slices.Contains(got, wrongAppCode) {
+		t.Errorf("after a wrong code: %v", got)
+	}
+	held(t, c)
+	if a := f.Submit(map[string]any{"method": "totp", "totp_code": appCode(t, key)}); a.Status >= 400 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	if got := level(c); got != "aal2" {
+		t.Errorf("the level is %s", got)
+	}
+}
+
+func TestWhoeverHasNoSecondFactorConfirmsAnUnusualSignInWithACodeByMail(t *testing.T) {
+	forEachClient(t, inFile(confirmsByMail))
+}
+
+func confirmsByMail(t *testing.T, k cardeatest.Kind, on engine) {
+	s := unusual(t, on, holdStrangers, "")
+	ann := atHome(t, s, k)
+	var c *cardeatest.Client
+	var a *cardeatest.Answer
+	for range 2 { // a sign-in that nobody has confirmed makes nothing known
+		c = at(s.Client(k), farAddress)
+		a = c.Start("login", "").Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password})
 		if k == cardeatest.Native {
 			c.Token = a.Text("session_token")
 			a = c.WhoAmI()
 		}
 		held(t, c)
-		again := c.Start("login", "refresh=true") // the same password once more makes up for nothing
-		again.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password})
-		held(t, c)
-		f = follow(t, c, a)
-		if got := f.Form(f.Submit(map[string]any{"method": "totp", "totp_code": "abcdef"})).Messages(); !slices.Contains(got, wrongAppCode) {
-			t.Errorf("after a wrong code: %v", got)
-		}
-		held(t, c)
-		if a := f.Submit(map[string]any{"method": "totp", "totp_code": appCode(t, key)}); a.Status >= 400 {
-			t.Fatalf("%d %s", a.Status, a.Body)
-		}
-		if got := level(c); got != "aal2" {
-			t.Errorf("the level is %s", got)
-		}
-	})
-}
-
-func TestWhoeverHasNoSecondFactorConfirmsAnUnusualSignInWithACodeByMail(t *testing.T) {
-	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := unusual(t, holdStrangers, "")
-		ann := atHome(t, s, k)
-		var c *cardeatest.Client
-		var a *cardeatest.Answer
-		for range 2 { // a sign-in that nobody has confirmed makes nothing known
-			c = at(s.Client(k), farAddress)
-			a = c.Start("login", "").Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password})
-			if k == cardeatest.Native {
-				c.Token = a.Text("session_token")
-				a = c.WhoAmI()
-			}
-			held(t, c)
-		}
-		f := follow(t, c, a)
-		if f.Answer.Node("totp_secret_key") != nil || f.Answer.Node("totp_code") != nil || f.Answer.Node("code") == nil {
-			t.Errorf("the form: %s", f.Answer.Body)
-		}
-		code := s.LastMail(annsMail).Code()
-		if f.Submit(map[string]any{"method": "code", "code": cardeatest.WrongCode(code)}); code == "" {
-			t.Fatal("there is no code")
-		}
-		held(t, c)
-		if a := f.Submit(map[string]any{"method": "code", "code": code}); a.Status >= 400 && a.Status != 422 {
-			t.Fatalf("%d %s", a.Status, a.Body)
-		}
-		if got := level(c); got != "aal1" {
-			t.Errorf("the level is %q: %s", got, c.WhoAmI().Body)
-		}
-		if ann.WhoAmI().Status != 200 {
-			t.Error("Ann is not signed in any more")
-		}
-		at(s.Client(k), farAddress).SignIn(annsMail, cardeatest.Password)
-		if k == cardeatest.Native {
-			return
-		}
-		if a := c.Start("settings", "").Answer; a.Status >= 400 {
-			t.Errorf("settings: %d %s", a.Status, a.Body)
-		}
-	})
+	}
+	f := follow(t, c, a)
+	if f.Answer.Node("totp_secret_key") != nil || f.Answer.Node("totp_code") != nil || f.Answer.Node("code") == nil {
+		t.Errorf("the form: %s", f.Answer.Body)
+	}
+	code := s.LastMail(annsMail).Code()
+	if f.Submit(map[string]any{"method": "code", "code": cardeatest.WrongCode(code)}); code == "" {
+		t.Fatal("there is no code")
+	}
+	held(t, c)
+	if a := f.Submit(map[string]any{"method": "code", "code": code}); a.Status >= 400 && a.Status != 422 {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	if got := level(c); got != "aal1" {
+		t.Errorf("the level is %q: %s", got, c.WhoAmI().Body)
+	}
+	if ann.WhoAmI().Status != 200 {
+		t.Error("Ann is not signed in any more")
+	}
+	at(s.Client(k), farAddress).SignIn(annsMail, cardeatest.Password)
+	if k == cardeatest.Native {
+		return
+	}
+	if a := c.Start("settings", "").Answer; a.Status >= 400 {
+		t.Errorf("settings: %d %s", a.Status, a.Body)
+	}
 }
 
 // turnedAway says whether a sign-in was stopped.
@@ -312,20 +318,20 @@ func turnedAway(t *testing.T, c *cardeatest.Client, f *cardeatest.Flow, a *carde
 	}
 }
 
-func TestASignInThatIsBlockedLeavesNobodySignedIn(t *testing.T) {
+func TestASignInThatIsBlockedLeavesNobodySignedIn(t *testing.T) { forEachClient(t, inFile(isStopped)) }
+
+func isStopped(t *testing.T, k cardeatest.Kind, on engine) {
 	file := geotest.Write(t, map[string]geotest.Map{"192.0.2.0/24": geotest.City("Harbour", "NO", 60, 5, 20), "203.0.113.0/24": geotest.City("Quay", "AU", -33.9, 151.2, 50)})
-	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := cardeatest.New(t, cardeatest.Options{Config: "cardea: {geoip: {file: '" + file + "'}, throttle: {trusted_proxies: [127.0.0.1]}, risk: {policies: [{when: [impossible_travel], then: block}]}}\n"})
-		at(s.Client(k), homeAddress).SignUp(annsMail, cardeatest.Password)
-		c := at(s.Client(k), farAddress)
-		f := c.Start("login", "")
-		wrong := f.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"})
-		if got := f.Form(wrong).Messages(); !slices.Equal(got, []int{wrongPassword}) {
-			t.Errorf("a wrong password: %v", got)
-		}
-		turnedAway(t, c, f, f.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password}))
-		at(s.Client(k), "198.51.100.1").SignIn(annsMail, cardeatest.Password) // of which nobody knows where it is
-	})
+	s := cardeatest.New(t, cardeatest.Options{DSN: on.database(t), Config: "cardea: {geoip: {file: '" + file + "'}, throttle: {trusted_proxies: [127.0.0.1]}, risk: {policies: [{when: [impossible_travel], then: block}]}}\n"})
+	at(s.Client(k), homeAddress).SignUp(annsMail, cardeatest.Password)
+	c := at(s.Client(k), farAddress)
+	f := c.Start("login", "")
+	wrong := f.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": "wrong-Wombats-99"})
+	if got := f.Form(wrong).Messages(); !slices.Equal(got, []int{wrongPassword}) {
+		t.Errorf("a wrong password: %v", got)
+	}
+	turnedAway(t, c, f, f.Submit(map[string]any{"method": "password", "identifier": annsMail, "password": cardeatest.Password}))
+	at(s.Client(k), "198.51.100.1").SignIn(annsMail, cardeatest.Password) // of which nobody knows where it is
 }
 
 func TestWhereAccountsMustNotBeToldApartABlockedPasswordLooksWrong(t *testing.T) {
@@ -354,7 +360,7 @@ func TestWhereAccountsMustNotBeToldApartABlockedPasswordLooksWrong(t *testing.T)
 
 func TestAnAccountThatCanShowNothingElseIsNotLetInWhereSomethingElseIsAskedFor(t *testing.T) {
 	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
-		s := unusual(t, holdStrangers, "")
+		s := unusual(t, nil, holdStrangers, "")
 		at(s.Client(k), homeAddress).SignUp(annsMail, cardeatest.Password) // and proves no address
 		c := at(s.Client(k), farAddress)
 		f := c.Start("login", "")

@@ -24,10 +24,10 @@ var wholeFlood = flag.Bool("flood", false, "send 20,000 wrong passwords from 500
 
 const (
 	floodBudget = 20                    // guesses at an account that are looked at: cardea.throttle.account.stop
-	samplePace  = 20 * time.Millisecond // between two samples of somebody else
+	samplePace  = 40 * time.Millisecond // between two samples of somebody else
 	floodFelt   = 2                     // times as long as in calm may others wait at the 99th percentile
-	floodHolds  = 48 << 20              // bytes for connections, and caches that fill once
-	floodDrift  = 8 << 20               // bytes between two floods of the same size
+	floodHolds  = 96 << 20              // bytes for connections, and caches that fill once
+	floodDrift  = 16 << 20              // bytes between two floods of the same size
 )
 
 // from is a client at another address of the loopback network.
@@ -105,7 +105,7 @@ func TestAFloodOfGuessesStaysWithinTheBudgetOfEveryAccount(t *testing.T) {
 	if *wholeFlood {
 		guesses, addresses, accounts, samples = 20_000, 500, 200, 2000
 	}
-	s := start(t, options{BcryptCost: 4})
+	s := start(t, options{BcryptCost: 4, Config: "cardea: {captcha: {when: risk}}"})
 	f := s.flood(t, addresses, accounts)
 	other := s.from(addresses + 1)
 	ann, err := other.signUp("ann@cardea.test")

@@ -1,22 +1,29 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"cardea/internal/clock"
 )
 
 // The clock of these tests stands still, so that nobody really waits, and who would have
 // to is counted.
 
 // held is how many refusals had to wait so far.
-func (h *tellHouse) held() int {
+func (h *tellHouse) held() int { return h.reads(`cardea_refusals_held_total{result="waited"}`) }
+
+// reads is the value of a metric.
+func (h *tellHouse) reads(name string) int {
 	h.t.Helper()
 	w, _ := h.do(h.app.Admin, "GET", "/admin/metrics/prometheus", nil, "api", nil)
 	for line := range strings.Lines(w.Body.String()) {
-		if value, ok := strings.CutPrefix(line, `cardea_refusals_held_total{result="waited"} `); ok {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
 			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
 				h.t.Fatal(err)
@@ -24,7 +31,7 @@ func (h *tellHouse) held() int {
 			return n
 		}
 	}
-	h.t.Fatal("nobody counts refusals that wait")
+	h.t.Fatalf("nobody counts %s", name)
 	return 0
 }
 
@@ -63,7 +70,7 @@ func TestEverySortOfRefusalWaitsWhenThereAreMany(t *testing.T) {
 		"a code beyond the last": {stopsSoon, "recovery", func(a string) []map[string]any {
 			return append([]map[string]any{{"method": "code", "email": a}}, again(code, 4)...)
 		}, 2, 1},
-		"a password without the proof that is due": {"", "login", func(a string) []map[string]any { return again(signsIn(a), 8) }, 5, 0},
+		"a password without the proof that is due": {"cardea: {captcha: {when: risk}}\n", "login", func(a string) []map[string]any { return again(signsIn(a), 8) }, 5, 0},
 		"anything without the proof that is due": {"cardea: {captcha: {flows: {registration: always}}}\n", "registration",
 			func(a string) []map[string]any { return again(signsUp("other-"+a), 2) }, 0, 0},
 	} {
@@ -114,5 +121,52 @@ func TestWhatIsLookedAtNeverWaitsWithTheRefusals(t *testing.T) {
 	}
 	if got := h.held() - before; got != 0 {
 		t.Errorf("%d of those that were looked at would have waited", got)
+	}
+}
+
+// longNights is a clock on which nobody who lies down for longer than a failed sign-in
+// takes wakes up by themselves.
+type longNights struct{ *clock.Fake }
+
+// SleepUntil waits for the end of ctx.
+func (c longNights) SleepUntil(ctx context.Context, t time.Time) {
+	if t.Sub(c.Now()) > failureFloor {
+		<-ctx.Done()
+	}
+}
+
+func TestARefusalThatWaitsIsAnsweredWhenTheServerEnds(t *testing.T) {
+	a, _ := start(t, nil, Options{Migrate: true, Clock: longNights{clock.NewFake(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}}, tellConfig(byCode, "", ""), sockets(t))
+	h := &tellHouse{t: t, app: a}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended, ready := make(chan error, 1), make(chan bool)
+	go func() { ended <- a.Run(ctx, func() { close(ready) }) }()
+	<-ready
+	_, started := h.do(a.Public, "GET", "/self-service/login/api", nil, "api", nil)
+	answered := make(chan int)
+	go func() {
+		defer close(answered)
+		for range 120 { // one of them is the first to wait for long
+			w, _ := h.do(a.Public, "POST", fmt.Sprint("/self-service/login?flow=", started["id"]), signsIn(subjects[1]), "api", nil)
+			answered <- w.Code
+		}
+	}()
+	for waits := false; !waits; {
+		select {
+		case <-answered:
+		default:
+			waits = h.reads("cardea_refusals_waiting") > 0
+		}
+	}
+	stop()
+	last := 0
+	for last = range answered {
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("the last one is answered %d", last)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("the server ended with %v", err)
 	}
 }

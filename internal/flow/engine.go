@@ -81,7 +81,7 @@ const (
 const (
 	refusalBurst   = 100
 	refusalEvery   = 20 * time.Millisecond
-	refusalLongest = 5 * time.Second
+	refusalLongest = 8 * time.Second
 	refusalsHeld   = 1000
 )
 

@@ -13,20 +13,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// Child rows come as a JSON array of flat objects, which the database makes of rows of
+// Child rows come as a JSON array of flat arrays, which the database makes of rows of
 // its own. Every read of an identity or a session decodes two to four of them, so that
 // is done by hand: encoding/json took half the time of a list.
 
-// childRow is a row that takes its fields one by one; names it does not know it
-// passes over.
+// childRow is a row that takes its columns one by one.
 type childRow[T any] interface {
 	*T
-	set(name []byte, v jsonValue) error
+	set(column string, v jsonValue) error
 }
 
 // rowsIn decodes the JSON array that a sub-select aggregated. An empty array is nil,
 // and so is what was not asked for.
-func rowsIn[T any, R childRow[T]](raw []byte) ([]T, error) {
+func rowsIn[T any, R childRow[T]](raw []byte, columns []string) ([]T, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
@@ -37,10 +36,10 @@ func rowsIn[T any, R childRow[T]](raw []byte) ([]T, error) {
 	if s.pass(']') {
 		return nil, nil
 	}
-	rows := make([]T, 0, bytes.Count(raw, []byte("{")))
+	rows := make([]T, 0, bytes.Count(raw, []byte("["))-1)
 	for more := true; more; more = s.pass(',') {
 		rows = append(rows, *new(T))
-		if err := object[T, R](&s, &rows[len(rows)-1]); err != nil {
+		if err := oneRow[T, R](&s, &rows[len(rows)-1], columns); err != nil {
 			return nil, fmt.Errorf("decoding child rows: %w", err)
 		}
 	}
@@ -52,25 +51,25 @@ func rowsIn[T any, R childRow[T]](raw []byte) ([]T, error) {
 
 var errChildRows = errors.New("child rows are not the JSON that was asked for")
 
-// object passes over an object whose members are the fields of a row.
-func object[T any, R childRow[T]](s *jsonScanner, row R) error {
-	if !s.pass('{') {
-		return errChildRows
-	}
-	for more := true; more; more = s.pass(',') {
-		name, ok := s.value()
-		if !ok || len(name) < 2 || !s.pass(':') {
+// oneRow passes over an array whose elements are the columns of a row.
+func oneRow[T any, R childRow[T]](s *jsonScanner, row R, columns []string) error {
+	for n, column := range columns {
+		before := byte(',')
+		if n == 0 {
+			before = '['
+		}
+		if !s.pass(before) {
 			return errChildRows
 		}
 		v, ok := s.value()
 		if !ok {
 			return errChildRows
 		}
-		if err := row.set(name[1:len(name)-1], v); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := row.set(column, v); err != nil {
+			return fmt.Errorf("%s: %w", column, err)
 		}
 	}
-	if !s.pass('}') {
+	if !s.pass(']') {
 		return errChildRows
 	}
 	return nil

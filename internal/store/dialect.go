@@ -33,9 +33,9 @@ type dialect struct {
 	idText func(column string) string
 	// jsonText turns a column of text into what jsonRows takes; nil keeps it.
 	jsonText func(column string) string
-	// jsonRows aggregates rows into a JSON array of objects; fields alternate
-	// between a key and a column.
-	jsonRows func(fields ...string) string
+	// jsonRows aggregates rows into a JSON array of arrays; columns is a list as SQL
+	// writes it.
+	jsonRows func(columns string) string
 	// insertNew ends an INSERT that leaves rows with taken keys out, or, where that
 	// cannot be said, nothing: then the statement fails as unique tells, alone.
 	insertNew string

@@ -117,8 +117,8 @@ type addressRow struct {
 	UpdatedAt  int64
 }
 
-func (r *addressRow) set(name []byte, v jsonValue) (err error) {
-	switch string(name) {
+func (r *addressRow) set(column string, v jsonValue) (err error) {
+	switch column {
 	case "id":
 		r.ID, err = v.id()
 	case "via":
@@ -152,8 +152,8 @@ type credentialRow struct {
 	UpdatedAt int64
 }
 
-func (r *credentialRow) set(name []byte, v jsonValue) (err error) {
-	switch string(name) {
+func (r *credentialRow) set(column string, v jsonValue) (err error) {
+	switch column {
 	case "id":
 		r.ID, err = v.id()
 	case "type":
@@ -175,8 +175,8 @@ type identifierRow struct {
 	Identifier string
 }
 
-func (r *identifierRow) set(name []byte, v jsonValue) (err error) {
-	switch string(name) {
+func (r *identifierRow) set(column string, v jsonValue) (err error) {
+	switch column {
 	case "type":
 		r.Type, err = v.text()
 	case "identifier":
@@ -187,11 +187,11 @@ func (r *identifierRow) set(name []byte, v jsonValue) (err error) {
 
 // join hangs the child rows on their identity, ordered by id.
 func (k *identityChildren) join(i *identity.Identity) error {
-	verifiable, err := rowsIn[addressRow](k.verifiable)
+	verifiable, err := rowsIn[addressRow](k.verifiable, verifiableColumns)
 	if err != nil {
 		return err
 	}
-	recovery, err := rowsIn[addressRow](k.recovery)
+	recovery, err := rowsIn[addressRow](k.recovery, recoveryColumns)
 	if err != nil {
 		return err
 	}
@@ -219,11 +219,11 @@ func (k *identityChildren) join(i *identity.Identity) error {
 func byID(a, b addressRow) int { return bytes.Compare(a.ID[:], b.ID[:]) }
 
 func (k *identityChildren) joinCredentials(i *identity.Identity) error {
-	credentials, err := rowsIn[credentialRow](k.credentials)
+	credentials, err := rowsIn[credentialRow](k.credentials, credentialColumns)
 	if err != nil {
 		return err
 	}
-	identifiers, err := rowsIn[identifierRow](k.identifiers)
+	identifiers, err := rowsIn[identifierRow](k.identifiers, identifierColumns)
 	if err != nil {
 		return err
 	}

@@ -107,15 +107,8 @@ func mysqlOverwrite(_ string, columns ...string) string {
 	return " ON DUPLICATE KEY UPDATE " + strings.Join(set, ", ")
 }
 
-func mysqlJSONRows(fields ...string) string {
-	parts := make([]string, len(fields))
-	for i, f := range fields {
-		if i%2 == 0 {
-			f = "'" + f + "'"
-		}
-		parts[i] = f
-	}
-	return "coalesce(JSON_ARRAYAGG(JSON_OBJECT(" + strings.Join(parts, ", ") + ")), '[]')"
+func mysqlJSONRows(columns string) string {
+	return "coalesce(JSON_ARRAYAGG(JSON_ARRAY(" + columns + ")), '[]')"
 }
 
 // mysqlCode is the number of an error of the server, 0 for others

@@ -72,15 +72,8 @@ func parsePostgres(rest string) (source, error) {
 	return s, nil
 }
 
-func postgresJSONRows(fields ...string) string {
-	parts := make([]string, len(fields))
-	for i, f := range fields {
-		if i%2 == 0 {
-			f = "'" + f + "'"
-		}
-		parts[i] = f
-	}
-	return "coalesce(json_agg(json_build_object(" + strings.Join(parts, ", ") + ")), '[]')"
+func postgresJSONRows(columns string) string {
+	return "coalesce(json_agg(json_build_array(" + columns + ")), '[]')"
 }
 
 // sqlState is the code of an error of the server, "" for others

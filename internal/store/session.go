@@ -68,7 +68,7 @@ func (r *sessionRow) session() (*session.Session, error) {
 		return nil, fmt.Errorf("decoding authentication methods: %w", err)
 	}
 	if r.devices != nil {
-		devices, err := rowsIn[deviceRow](r.devices)
+		devices, err := rowsIn[deviceRow](r.devices, deviceColumns)
 		if err != nil {
 			return nil, err
 		}
@@ -90,8 +90,8 @@ type deviceRow struct {
 	Location  *string
 }
 
-func (r *deviceRow) set(name []byte, v jsonValue) (err error) {
-	switch string(name) {
+func (r *deviceRow) set(column string, v jsonValue) (err error) {
+	switch column {
 	case "id":
 		r.ID, err = v.id()
 	case "ip_address":

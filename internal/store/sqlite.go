@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"strings"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -109,15 +108,8 @@ func openSQLitePool(dsn string, size int) (*sql.DB, error) {
 	return db, nil
 }
 
-func sqliteJSONRows(fields ...string) string {
-	parts := make([]string, len(fields))
-	for i, f := range fields {
-		if i%2 == 0 {
-			f = "'" + f + "'"
-		}
-		parts[i] = f
-	}
-	return "json_group_array(json_object(" + strings.Join(parts, ", ") + "))"
+func sqliteJSONRows(columns string) string {
+	return "json_group_array(json_array(" + columns + "))"
 }
 
 // someByKey is dialect.some as most databases understand it.

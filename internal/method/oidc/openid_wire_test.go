@@ -182,18 +182,42 @@ func TestProvidersWithIDTokensAreUnderstoodInTheirOwnFormat(t *testing.T) {
 	}
 }
 
+// TestAMicrosoftTokenOfAForeignTenantIsNotBelieved gives tokens that are right in all but
+// the tenant: signed with the keys that are found wherever the tenant leads.
 func TestAMicrosoftTokenOfAForeignTenantIsNotBelieved(t *testing.T) {
-	for _, tid := range []string{"", "common", "../" + tenant, "{" + tenant + "}", tenant[:35] + "/"} {
-		token := unsigned(t, map[string]any{"alg": "RS256"}, map[string]any{"tid": tid}) + ".c2ln"
-		net := internet{"login.microsoftonline.com": func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodPost {
-				t.Errorf("keys are looked for at %s", r.URL)
+	const foreign = "9188040d-6c67-4c5b-b112-36a304b66dad"
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, keys := keySet(t, "key", &key.PublicKey)()
+	for _, c := range []struct {
+		configured, tid string
+		believed        bool
+	}{
+		{"common", tenant, true}, {tenant, tenant, true}, {tenant, foreign, false},
+		{"common", "", false}, {"common", "common", false}, {"common", "../" + tenant, false}, {"common", "{" + tenant + "}", false},
+		{"common", "evil/../" + tenant, false}, {"common", tenant[:35] + "/", false}, {"common", "urn:uuid:" + tenant, false},
+	} {
+		t.Run(c.configured+" meets "+c.tid, func(t *testing.T) {
+			token := signed(t, key, map[string]any{"alg": "RS256", "kid": "key"}, map[string]any{
+				"iss": "https://login.microsoftonline.com/" + c.tid + "/v2.0", "aud": "client", "sub": "7", "iat": 1700000000, "exp": 1700003600, "tid": c.tid,
+			})
+			looked := false
+			net := internet{"login.microsoftonline.com": func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if r.Method != http.MethodPost {
+					looked = true
+					_, _ = io.WriteString(w, keys)
+					return
+				}
+				_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "at", "token_type": "Bearer", "id_token": token})
+			}}
+			w := net.trip(t, config.OIDCProvider{ID: "p", Provider: "microsoft", ClientID: "client", MicrosoftTenant: c.configured})
+			a, err := w.back(url.Values{"code": {"c"}})
+			if (err == nil) != c.believed || looked != c.believed {
+				t.Errorf("believed %v (%v), keys were looked for: %v; want %v: %+v", err == nil, err, looked, c.believed, a)
 			}
-			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": "at", "id_token": token})
-		}}
-		w := net.trip(t, config.OIDCProvider{ID: "p", Provider: "microsoft", ClientID: "client", MicrosoftTenant: "common"})
-		if a, err := w.back(url.Values{"code": {"c"}}); err == nil {
-			t.Errorf("tid %q is believed: %+v", tid, a.claims)
-		}
+		})
 	}
 }

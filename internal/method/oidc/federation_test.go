@@ -125,6 +125,57 @@ func TestAnAccountIsLinkedAtOnceOnlyWhereTheProviderIsTrustedWithTheAddress(t *t
 	}
 }
 
+// TestAnAccountThatAsksForMoreThanAnAddressIsNotLinkedAtOnce brings the proved address of
+// an account from a provider that is trusted with it: that is enough for accounts that an
+// address opens, and for no others.
+func TestAnAccountThatAsksForMoreThanAnAddressIsNotLinkedAtOnce(t *testing.T) {
+	p := cardeatest.NewProvider(t)
+	h := &house{t, cardeatest.New(t, cardeatest.Options{Config: `
+selfservice:
+  methods:
+    totp: {enabled: true, config: {issuer: Wombats}}
+    oidc: {enabled: true, config: {providers: [` + p.Config("acme", ", account_linking_mode: automatic") + `]}}
+cardea: {federation: {providers: [{id: acme, trusted_domains: [cardea.test]}]}}
+`}), p}
+	operator := h.Client(cardeatest.Native)
+	acme := operator.Do("POST", h.AdminURL+"/admin/organizations", claims{"label": "Acme"}).Text("id")
+	for name, c := range map[string]struct {
+		more   func(account claims)
+		linked bool
+	}{
+		"with a password": {func(claims) {}, true},
+		"with a second factor": {func(account claims) {
+			account["credentials"].(claims)["totp"] = claims{"config": claims{"totp_url": "otpauth://totp/Wombats:ann?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Wombats"}}
+		}, false},
+		"of an organization": {func(account claims) { account["organization_id"] = acme }, false},
+	} {
+		for _, kind := range cardeatest.Kinds {
+			t.Run(name+"/"+string(kind), func(t *testing.T) {
+				email := string(kind) + name[len(name)-6:] + "@cardea.test"
+				account := claims{
+					"schema_id": "default", "traits": claims{"email": email},
+					"credentials":          claims{"password": claims{"config": claims{"password": cardeatest.Password}}},
+					"verifiable_addresses": []claims{{"value": email, "verified": true, "via": "email", "status": "completed"}},
+				}
+				c.more(account)
+				made := operator.Do("POST", h.AdminURL+"/admin/identities", account)
+				if made.Status != 201 {
+					t.Fatalf("create somebody: %d %s", made.Status, made.Body)
+				}
+				v := (&house{t, h.Server, p}).visitor(kind)
+				v.goThrough("login", "acme", claims{"sub": email, "email": email, "email_verified": true})
+				_, linked := operator.Get(h.AdminURL + "/admin/identities/" + made.Text("id")).JSON["credentials"].(claims)["oidc"]
+				if linked != c.linked {
+					t.Errorf("linked %v, want %v", linked, c.linked)
+				}
+				if !c.linked {
+					v.wantNobody("by an address alone")
+				}
+			})
+		}
+	}
+}
+
 // person is somebody with a password.
 func (h *house) person(email string, verified bool) {
 	h.Helper()

@@ -1,10 +1,13 @@
 package oidc_test
 
 import (
+	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -86,6 +89,73 @@ func TestAProviderThatMisbehavesDoesNoHarm(t *testing.T) {
 				t.Errorf("answered %d %s", a.Status, a.Body)
 			}
 		})
+	}
+}
+
+// logbook is what a server has said.
+type logbook struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logbook) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestWhatAProviderRepeatsOfARequestIsNotLogged has a token endpoint that refuses by
+// repeating all that it was sent: the code, the proof that belongs to it and the secret.
+func TestWhatAProviderRepeatsOfARequestIsNotLogged(t *testing.T) {
+	p, log := cardeatest.NewProvider(t), &logbook{}
+	s := cardeatest.New(t, cardeatest.Options{
+		Log:    slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug - 8})),
+		Config: "selfservice: {methods: {oidc: {enabled: true, config: {providers: [" + p.Config("acme", "") + "]}}}}",
+	})
+	var mu sync.Mutex
+	var canaries []string
+	p.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/token" {
+			return false
+		}
+		_ = r.ParseForm()
+		mu.Lock()
+		defer mu.Unlock()
+		said := r.Header.Get("Authorization")
+		for _, name := range []string{"code", "code_verifier", "client_secret"} {
+			if value := r.PostForm.Get(name); value != "" {
+				canaries, said = append(canaries, value), said+" "+value
+			}
+		}
+		if _, basic, ok := strings.Cut(r.Header.Get("Authorization"), "Basic "); ok {
+			canaries = append(canaries, basic)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_grant", "error_description": said, "error_uri": "https://acme.test/" + said})
+		return true
+	}
+	for _, kind := range cardeatest.Kinds {
+		v := (&house{t, s, p}).visitor(kind)
+		v.goThrough("login", "acme", ann)
+		v.wantNobody("after a refusal")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	text := log.text()
+	if len(canaries) < 3*len(cardeatest.Kinds) || !strings.Contains(text, "invalid_grant") {
+		t.Fatalf("%d secrets were repeated, and the log tells %s", len(canaries), text)
+	}
+	for _, c := range canaries {
+		if strings.Contains(text, c) {
+			t.Errorf("the log holds %.4s…", c)
+		}
 	}
 }
 

@@ -184,9 +184,14 @@ selfservice: {flows: {registration: {after: {password: {hooks: [
 func TestNoSecretAndNobodyIsInATrace(t *testing.T) {
 	const wrong = "wrong-Wombats-of-the-canary-88"
 	c := newCollector(t)
-	s := cardeatest.New(t, cardeatest.Options{Background: true,
-		Config: c.config() + "selfservice: {flows: {verification: {enabled: true}, recovery: {enabled: true}}}"})
+	hook := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(hook.Close)
+	s := cardeatest.New(t, cardeatest.Options{Background: true, Config: c.config() + fmt.Sprintf(`
+selfservice: {flows: {verification: {enabled: true}, recovery: {enabled: true}, registration: {after: {password: {hooks: [
+  {hook: web_hook, config: {url: %q, method: TRACE}}, {hook: session}]}}}}}`, hook.URL+"/key-in-a-path?token=token-of-a-hook")})
 	found := secrets{}
+	found.add("path of a hook", "key-in-a-path")
+	found.add("token of a hook", "token-of-a-hook")
 	found.add("password", cardeatest.Password)
 	found.add("wrong password", wrong)
 	found.add("wrong code", "135797")

@@ -249,6 +249,22 @@ func TestMemoryOfAFloodIsBounded(t *testing.T) {
 	}
 }
 
+func TestMemoryOfTheDeskIsBounded(t *testing.T) {
+	d := newDesk(t)
+	for n := range gate.Most + 4000 {
+		if n%1000 == 0 {
+			d.clock.Advance(time.Second) // it tidies up once a second
+		}
+		c := counter(0, 3)
+		c.Subject = gate.Key{1, byte(n), byte(n >> 8), byte(n >> 16)}
+		g, _ := d.take(c)
+		g.Return() // it stays at the desk, for the next one about the same
+	}
+	if got := d.Len(); got > gate.Most+1000 {
+		t.Errorf("%d counters are remembered", got)
+	}
+}
+
 func TestAddressesAreNormalised(t *testing.T) {
 	for text, want := range map[string]string{
 		"192.0.2.1": "192.0.2.1/32", "::ffff:192.0.2.1": "192.0.2.1/32", "::ffff:c000:201": "192.0.2.1/32",

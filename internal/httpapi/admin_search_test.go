@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -145,6 +146,7 @@ func TestTokensBelongToTheirList(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		id := d.person(name + "@example.test")
 		d.signIn(id)
+		d.want(201, "POST", "/admin/organizations", `{"label":"`+name+`"}`)
 	}
 	next := func(address string) string {
 		u, err := url.Parse(links(d.want(200, "GET", address, ""))["next"])
@@ -165,6 +167,10 @@ func TestTokensBelongToTheirList(t *testing.T) {
 		"of another way":        "/admin/identities?trait_prefix[email]=example&page_token=" + mail,
 		"of another endpoint":   "/admin/identities?page_token=" + sessions,
 		"of identities":         "/admin/sessions?page_token=" + plain,
+		"of organizations":      "/admin/identities?page_token=" + next("/admin/organizations?page_size=1"),
+		"of no organizations":   "/admin/organizations?page_token=" + plain,
+		"that is not sealed":    "/admin/identities?page_token=" + base64.RawURLEncoding.EncodeToString(make([]byte, 16)),
+		"not sealed either":     "/admin/sessions?page_token=" + base64.RawURLEncoding.EncodeToString(make([]byte, sessionMark)),
 		"of another state":      "/admin/sessions?active=true&page_token=" + sessions,
 		"made up":               "/admin/identities?page_token=" + uuid.NewString(),
 		"changed":               "/admin/identities?page_token=" + strings.ToUpper(plain),

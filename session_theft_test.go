@@ -22,6 +22,7 @@ func bent(text string) []string {
 	}
 	all := []string{
 		"", text[:len(text)-1], text[1:], text[:len(text)/2], text + "A", text + "=", text + " ", " " + text, text + "\t", text + "%00", text + text,
+		text + " x", text + ",x", "x " + text, "x," + text,
 		strings.ToUpper(text), strings.ToLower(text), text[:len(text)-1] + "!",
 	}
 	for i, r := range text {
@@ -52,6 +53,11 @@ func TestATokenThatIsBentIsNoToken(t *testing.T) {
 		if a := s.Client(cardeatest.Native).Do("DELETE", "/self-service/logout/api", map[string]string{"session_token": other}); a.Status != 403 {
 			t.Errorf("signing out with %q: answered %d", other, a.Status)
 		}
+	}
+	for _, header := range []string{token, "Basic " + token, "Token " + token, "Bearer:" + token, "Bearer  " + token, "Bearer\t" + token, "Bearer Bearer " + token} {
+		thief := s.Client(cardeatest.Native)
+		thief.Header["Authorization"] = []string{header}
+		wantStatus(t, "Authorization "+header, thief.WhoAmI(), 401)
 	}
 	wantStatus(t, "the token itself", person.WhoAmI(), 200)
 }

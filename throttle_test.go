@@ -199,7 +199,9 @@ func TestWhoGuessesUnderAllNamesOfAnAccountIsJudgedAsWrongAndHearsNothingElse(t 
 func TestAHeaderMakesNobodySomebodyElse(t *testing.T) {
 	from := func(s *cardeatest.Server, n int, header string) *cardeatest.Answer {
 		c := s.Client(cardeatest.Native)
-		c.Header = http.Header{"X-Forwarded-For": {header}, "X-Real-Ip": {header}, "True-Client-Ip": {header}, "Cf-Connecting-Ip": {header}, "Forwarded": {"for=" + header}}
+		if header != "" {
+			c.Header = http.Header{"X-Forwarded-For": {header}, "X-Real-Ip": {header}, "True-Client-Ip": {header}, "Cf-Connecting-Ip": {header}, "Forwarded": {"for=" + header}}
+		}
 		return tries(c, fmt.Sprintf("somebody-%d@cardea.test", n), "wrong-Wombats-99")
 	}
 	status := func(s *cardeatest.Server, headers ...string) (all []int) {
@@ -208,7 +210,7 @@ func TestAHeaderMakesNobodySomebodyElse(t *testing.T) {
 		}
 		return all
 	}
-	const few = ", network: {stop: 2}, trusted_proxies: "
+	const few, unnamed = ", network: {stop: 2}", ""
 	for _, tt := range []struct {
 		name, proxies string
 		headers       []string
@@ -218,11 +220,17 @@ func TestAHeaderMakesNobodySomebodyElse(t *testing.T) {
 		{"others are believed", "[10.0.0.0/8]", []string{"203.0.113.1", "203.0.113.2", "203.0.113.3"}, []int{400, 400, 429}},
 		{"the proxy is believed", "[127.0.0.0/8]", []string{"203.0.113.1", "203.0.113.2", "203.0.113.3"}, []int{400, 400, 400}},
 		{"but not what clients told it", "[127.0.0.1]", []string{"1.1.1.1, 203.0.113.1", "2.2.2.2, 203.0.113.1", "::3, ::ffff:203.0.113.1"}, []int{400, 400, 429}},
+		{"a proxy that nobody named is not all of its clients", unnamed, []string{"203.0.113.1", "203.0.113.1", "203.0.113.1"}, []int{400, 400, 400}},
+		{"whoever comes without one is counted", unnamed, []string{"", "", ""}, []int{400, 400, 429}},
 		{"an IPv6 customer is a /64", "[127.0.0.1]", []string{"2001:db8::1", "2001:db8::2", "2001:db8::3:4", "2001:db8:0:1::1"}, []int{400, 400, 429, 400}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := status(throttled(t, few+tt.proxies), tt.headers...); !slices.Equal(got, tt.want) {
+			settings := few
+			if tt.proxies != unnamed {
+				settings += ", trusted_proxies: " + tt.proxies
+			}
+			if got := status(throttled(t, settings), tt.headers...); !slices.Equal(got, tt.want) {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})

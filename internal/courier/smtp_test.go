@@ -149,6 +149,11 @@ func TestASubjectCannotBeginAnotherHeader(t *testing.T) {
 	if m.Header.Get("Bcc") != "" || len(got.to) != 1 {
 		t.Errorf("a header was smuggled in: %v to %v", m.Header, got.to)
 	}
+	// Not encoded either: who decodes it would see several lines.
+	subject, err := (&mime.WordDecoder{}).DecodeHeader(m.Header.Get("Subject"))
+	if want := "a Bcc: other@example.com b"; err != nil || subject != want {
+		t.Errorf("the subject is %q (%v), want %q", subject, err, want)
+	}
 }
 
 func TestRepliesAreToldApart(t *testing.T) {

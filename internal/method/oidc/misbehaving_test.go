@@ -159,6 +159,26 @@ func TestWhatAProviderRepeatsOfARequestIsNotLogged(t *testing.T) {
 	}
 }
 
+func TestAnAnswerAboutSomebodyElseIsNotBelieved(t *testing.T) {
+	h := newHouse(t, ", claims_source: userinfo")
+	h.provider.Answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/userinfo" {
+			return false
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(claims{"sub": "eve", "email": "eve@cardea.test", "email_verified": true})
+		return true
+	}
+	for _, kind := range cardeatest.Kinds {
+		v := h.visitor(kind)
+		v.goThrough("login", "acme", claims{"sub": "ann", "email": "ann@cardea.test"})
+		v.wantNobody("after an answer about somebody else")
+		same := h.visitor(kind)
+		same.goThrough("login", "acme", claims{"sub": "eve", "email": "eve@cardea.test"})
+		same.wantSignedIn("eve@cardea.test")
+	}
+}
+
 func TestADescriptionOpensNoPrivatePlaces(t *testing.T) {
 	var inner atomic.Int32
 	private := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { inner.Add(1) }))

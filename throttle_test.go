@@ -115,6 +115,29 @@ func TestWhereSomebodyWasSignedInTheyGetInWhileStrangersAreLockedOut(t *testing.
 	})
 }
 
+func TestOneKnownDeviceUsesUpNoGuessesOfAnother(t *testing.T) {
+	for _, k := range []cardeatest.Kind{cardeatest.Browser, cardeatest.SPA} {
+		t.Run(string(k), func(t *testing.T) {
+			s := throttled(t, ", device: {free: 3, stop: 3}")
+			s.CreateIdentity(annsMail, cardeatest.Password)
+			lost, own := s.Client(k), s.Client(k)
+			for _, c := range []*cardeatest.Client{lost, own} {
+				c.SignIn(annsMail, cardeatest.Password)
+				if a := c.Get(c.Get("/self-service/logout/browser").Text("logout_url")); a.Status >= 400 {
+					t.Fatalf("sign out: %d %s", a.Status, a.Body)
+				}
+			}
+			for range 3 {
+				tries(lost, annsMail, "wrong-Wombats-99")
+			}
+			if a := tries(lost, annsMail, cardeatest.Password); !refused(t, lost, a) {
+				t.Errorf("the lost device: %d %s", a.Status, a.Body)
+			}
+			own.SignIn(annsMail, cardeatest.Password)
+		})
+	}
+}
+
 func TestAnOperatorOrARecoveryLetsSomebodyInAgain(t *testing.T) {
 	forEachClient(t, func(t *testing.T, k cardeatest.Kind) {
 		s := throttled(t, "")

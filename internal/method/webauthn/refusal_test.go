@@ -120,6 +120,26 @@ func TestOfParallelAnswersToAChallengeOneWins(t *testing.T) {
 	}
 }
 
+func TestOfParallelKeysForAChallengeOneIsAdded(t *testing.T) {
+	s := house(t, second)
+	id := s.CreateIdentity(email, cardeatest.Password)
+	person := s.Client(cardeatest.SPA)
+	person.SignIn(email, cardeatest.Password)
+	f := person.Start("settings", "")
+	trigger := value(t, f.Answer, "webauthn_register_trigger")
+	var group sync.WaitGroup
+	for range 6 {
+		made := key(t).Create(trigger)
+		group.Go(func() {
+			f.Submit(map[string]any{"webauthn_register_displayname": "one of many", "webauthn_register": made})
+		})
+	}
+	group.Wait()
+	if n := len(stored(t, s, id, "webauthn")["credentials"].([]any)); n != 1 {
+		t.Errorf("%d keys were added for one challenge", n)
+	}
+}
+
 func TestAnExpiredChallengeIsAnsweredWithANewFlow(t *testing.T) {
 	s := cardeatest.New(t, cardeatest.Options{Config: configuration(second) + "\n    login: {lifespan: 1us}\n"})
 	k := key(t)
@@ -198,6 +218,29 @@ func TestSomebodyElsesKeyIsNoSecondFactor(t *testing.T) {
 	answer := foreign.Sign(foreign.Keys()[0], value(t, f.Answer, "webauthn_login_trigger"))
 	refused(t, "another account's key", f, f.Submit(map[string]any{"identifier": "bob@cardea.test", "webauthn_login": answer}), 4000043)
 	status(t, "whoami", c.WhoAmI(), http.StatusForbidden)
+}
+
+// A key that says whose it is has to say the account's own handle (section 7.2, step 6).
+func TestAKeyThatSaysItIsSomebodyElsesIsNoSecondFactor(t *testing.T) {
+	s := house(t, second)
+	s.CreateIdentity(email, cardeatest.Password)
+	person := s.Client(cardeatest.SPA)
+	person.SignIn(email, cardeatest.Password)
+	k := key(t)
+	addKey(t, person, k, "mine")
+	for handle, message := range map[string]int{"somebody else": 4000043, string(k.Keys()[0].Handle): 0} {
+		c := s.Client(cardeatest.SPA)
+		c.Start("login", "").Submit(map[string]any{"method": "password", "identifier": email, "password": cardeatest.Password})
+		f := c.Start("login", "aal=aal2")
+		named := *k.Keys()[0]
+		named.Handle = []byte(handle)
+		a := f.Submit(map[string]any{"identifier": email, "webauthn_login": k.Sign(&named, value(t, f.Answer, "webauthn_login_trigger"))})
+		if message == 0 {
+			status(t, "the account's own handle", a, http.StatusOK)
+		} else {
+			refused(t, "another handle", f, a, message)
+		}
+	}
 }
 
 func TestAnAttestationThatDoesNotVerifyIsAMessageOnTheForm(t *testing.T) {

@@ -49,6 +49,15 @@ func TestEveryConnectionIsDurableAndChecksForeignKeys(t *testing.T) {
 	}
 }
 
+func TestParametersOfTheDSNSuitReadersAsWell(t *testing.T) {
+	for _, parameters := range []string{"?mode=rwc", "?_fk=true&mode=rwc", "?cache=private", "?_fk=true&_journal_mode=WAL&_busy_timeout=3000&mode=rwc&_sync=FULL"} {
+		db := opened(t, "sqlite://"+filepath.ToSlash(filepath.Join(t.TempDir(), "a b.db"))+parameters)
+		if err := db.Ping(t.Context()); err != nil {
+			t.Errorf("%s: %v", parameters, err)
+		}
+	}
+}
+
 func TestReadersCannotWrite(t *testing.T) {
 	db := migrated(t)
 	r := db.reads.on(t.Context())

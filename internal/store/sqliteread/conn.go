@@ -56,9 +56,9 @@ func dial(o Options) (c *conn, err error) {
 	if err := c.reserve(256); err != nil {
 		return c, err
 	}
-	// Readers create nothing, and still may have to write: to recover the log that a
-	// process left behind which was killed.
-	const flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
+	// Readers may have to write: to recover the log that a process left behind which was
+	// killed. A "mode" in the name may take away from these, and not add to them.
+	const flags = sqlite3.SQLITE_OPEN_READWRITE | sqlite3.SQLITE_OPEN_CREATE | sqlite3.SQLITE_OPEN_NOMUTEX | sqlite3.SQLITE_OPEN_URI
 	rc := sqlite3.Xsqlite3_open_v2(c.tls, name, c.room, flags, 0)
 	c.db = pointerAt(c.room)
 	if rc != sqlite3.SQLITE_OK {

@@ -96,7 +96,7 @@ func newDay(t *testing.T, dir string, mail *sink) *aDay {
 		d.server.write(t, "day.yml", `
 session: {lifespan: 1h}
 courier: {worker: {pull_wait: 1s}}
-cardea: {courier: {message_retention: 24h}}
+cardea: {courier: {message_retention: 24h}, audit: {keep: 24h}}
 selfservice: {methods: {code: {enabled: true}}, flows: {recovery: {enabled: true, use: code}, verification: {enabled: true, use: code}}}
 `), filepath.Join(dir, "secrets.yml")}
 	d.rotate()
